@@ -1,0 +1,1 @@
+"""Derives backpropagation, proves it, and writes the code from the proof."""

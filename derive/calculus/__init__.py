@@ -1,0 +1,1 @@
+"""Rules of the index calculus, the normal form and derivations."""

@@ -1,0 +1,180 @@
+"""The named rules by which a derivative is opened, and the rules that tidy what is left.
+
+A rule that opens ``Partial(f, v)`` answers with an ``Opening``: the rule's name, the smaller derivatives that
+it calls for, and how their values combine. Nothing else in the project knows how to differentiate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum
+
+from derive.quantities import Index, Partial, Sigma, SigmaPrime, total
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A step that a textbook would name, with what must hold for it to be allowed."""
+
+    name: str
+    statement: str
+    side_condition: str = "none"
+
+
+DEFINITION = Rule("definition", "a quantity equals the right-hand side that defines it")
+LAYER_CHAIN = Rule(
+    "chain rule through a layer",
+    "df/dv = sum_k df/du_k du_k/dv",
+    "f depends on v only through the u_k, and both maps are differentiable",
+)
+CHAIN = Rule("chain rule", "d sigma(u)/dv = sigma'(u) du/dv", "sigma is differentiable at u")
+LINEARITY = Rule("linearity", "d(f + g)/dv = df/dv + dg/dv; likewise for sums")
+CONSTANT = Rule("constant factor", "d(c f)/dv = c df/dv; likewise for sums", "c is free of v")
+PRODUCT = Rule("product rule", "d(f g)/dv = df/dv g + f dg/dv")
+POWER = Rule("power rule", "d(f^m)/dv = m f^(m-1) df/dv", "m is a whole number, m >= 1")
+EXCHANGE = Rule("exchange of derivative and sum", "d/dv sum_k f_k = sum_k df_k/dv", "finite sum")
+INDEPENDENCE = Rule("independence", "df/dv = 0", "f does not depend on v")
+COORDINATES = Rule("independent coordinates", "dv_m/dv_j = delta_mj")
+COLLAPSE = Rule("Kronecker collapse", "sum_m delta_mj f_m = f_j", "j runs over the same range as m")
+SIGN = Rule("sign", "-(u - v) = v - u")
+
+RULES = (
+    DEFINITION,
+    LAYER_CHAIN,
+    CHAIN,
+    LINEARITY,
+    CONSTANT,
+    PRODUCT,
+    POWER,
+    EXCHANGE,
+    INDEPENDENCE,
+    COORDINATES,
+    COLLAPSE,
+    SIGN,
+)
+
+
+class Definitions(Protocol):
+    """What the rules need to know about the quantities of a problem."""
+
+    def definition(self, quantity: Expr) -> Expr | None:
+        """Return what defines the quantity, with fresh bound indices, or None."""
+
+    def depends(self, quantity: Expr, variable: Expr) -> bool:
+        """Say whether an indexed quantity or symbol can change with the variable."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One application of a rule to a derivative."""
+
+    rule: Rule
+    partials: tuple[Partial, ...]
+    combine: Callable[..., Expr]
+
+    @property
+    def result(self) -> Expr:
+        """What the derivative becomes, the smaller derivatives still to be opened."""
+        return self.combine(*self.partials)
+
+
+def depends(f: Expr, v: Expr, known: Definitions) -> bool:
+    """Say whether any quantity inside ``f`` can change with ``v``."""
+    if isinstance(f, Indexed) or not f.args:
+        return known.depends(f, v)
+    return any(depends(arg, v, known) for arg in f.args)
+
+
+def open_partial(partial: Partial, known: Definitions) -> Opening:
+    """Apply the one rule that fits the outermost operation of ``partial.f``."""
+    f, v = partial.f, partial.v
+    if _same_family(f, v):
+        return Opening(COORDINATES, (), lambda: _same_coordinate(f, v))
+    if not depends(f, v, known):
+        return Opening(INDEPENDENCE, (), lambda: Integer(0))
+    if isinstance(f, Add):
+        return Opening(LINEARITY, tuple(Partial(arg, v) for arg in f.args), Add)
+    if isinstance(f, Mul):
+        return _open_product(f, v, known)
+    if isinstance(f, Sum):
+        indices = [limit[0] for limit in f.limits]
+        return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: total(d, *reversed(indices)))
+    if isinstance(f, Pow) and isinstance(f.exp, Integer) and f.exp >= 1:
+        return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
+    if isinstance(f, Sigma):
+        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: SigmaPrime(*f.args) * d)
+    meaning = known.definition(f)
+    if meaning is None:
+        raise ValueError(f"no rule opens the derivative of {f} in {v}")
+    return Opening(DEFINITION, (Partial(meaning, v),), lambda d: d)
+
+
+def _open_product(f: Mul, v: Expr, known: Definitions) -> Opening:
+    moving = [arg for arg in f.args if depends(arg, v, known)]
+    fixed = Mul(*(arg for arg in f.args if arg not in moving))
+    if fixed != 1:
+        return Opening(CONSTANT, (Partial(Mul(*moving), v),), lambda d: fixed * d)
+    first, rest = moving[0], Mul(*moving[1:])
+    return Opening(PRODUCT, (Partial(first, v), Partial(rest, v)), lambda d, e: d * rest + first * e)
+
+
+def _same_family(f: Expr, v: Expr) -> bool:
+    """Say whether f and v are coordinates of the same vector: one letter, one layer."""
+    if not (isinstance(f, Indexed) and isinstance(v, Indexed) and f.base == v.base):
+        return False
+    pairs = zip(f.indices, v.indices, strict=True)
+    return all(p == q for p, q in pairs if not (isinstance(p, Index) and isinstance(q, Index)))
+
+
+def _same_coordinate(f: Indexed, v: Indexed) -> Expr:
+    return Mul(*(KroneckerDelta(p, q) for p, q in zip(f.indices, v.indices, strict=True)))
+
+
+def differentiate(f: Expr, v: Expr, known: Definitions) -> Expr:
+    """Return the derivative by the rules alone, without keeping the steps."""
+    opening = open_partial(Partial(f, v), known)
+    return opening.combine(*(differentiate(p.f, p.v, known) for p in opening.partials))
+
+
+# -- tidying: the rules that act on sums once no derivative is left ------------------------------------
+
+
+def tidy_sum(node: Sum) -> tuple[Rule, Expr] | None:
+    """Apply the first rule that simplifies a sum: linearity, constant factor, Kronecker collapse."""
+    body, *limits = node.args
+    if body == 0:
+        return CONSTANT, Integer(0)
+    if isinstance(body, Add) and body.has(KroneckerDelta):
+        return LINEARITY, Add(*(Sum(term, *limits) for term in body.args))
+    factors = Mul.make_args(body)
+    for limit in limits:
+        for factor in factors:
+            if isinstance(factor, KroneckerDelta) and limit[0] in factor.args:
+                p, q = factor.args[:2]
+                index, other = (p, q) if p == limit[0] else (q, p)
+                if isinstance(other, Index) and other.upper == index.upper:
+                    rest = Mul(*(f for f in factors if f is not factor)).xreplace({index: other})
+                    left = [other_limit for other_limit in limits if other_limit is not limit]
+                    return COLLAPSE, Sum(rest, *left) if left else rest
+    innermost, *outer = limits
+    outside = [f for f in factors if innermost[0] not in f.free_symbols]
+    if outside:
+        inside = Sum(Mul(*(f for f in factors if f not in outside)), innermost)
+        moved = Mul(*outside) * inside
+        return CONSTANT, Sum(moved, *outer) if outer else moved
+    return None
+
+
+def tidy_product(node: Mul) -> tuple[Rule, Expr] | None:
+    """Let a difference inside a product take up a minus sign."""
+    coefficient, factors = node.as_coeff_mul()
+    if coefficient >= 0:
+        return None
+    for factor in factors:
+        if isinstance(factor, Add):
+            rest = (f for f in factors if f is not factor)
+            return SIGN, Mul(-coefficient, Add(*(-term for term in factor.args)), *rest)
+    return None

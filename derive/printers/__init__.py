@@ -1,0 +1,1 @@
+"""One reading of the same equations and statements per target."""

@@ -1,0 +1,1 @@
+"""Array statements lowered from index equations, and passes over them."""

@@ -1,0 +1,225 @@
+"""The proof for an architecture: every verdict, and the derived equations that it covers.
+
+Programs are lowered from the equations held here and from nothing else, so what is emitted is what was
+proved. ``Proof.require`` is the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sympy import Expr, KroneckerDelta
+
+from derive.activations import ACTIVATIONS
+from derive.architecture import Architecture
+from derive.errors import NotProvedError
+from derive.network import Network, Objective, mean_cost, output, sample_cost
+from derive.quantities import Index, N, SigmaPrime, a, eta, total, w, z
+from derive.theorems.backpropagation import Derived, backpropagation
+from derive.theorems.brute_force import affordable, prove_by_brute_force
+from derive.theorems.descent import descent_update, prove_descent
+from derive.theorems.lemma1 import (
+    LEMMA_1,
+    MAX_UNROLLED_DEPTH,
+    Claim,
+    Finding,
+    check,
+    prove_in_general,
+    prove_unrolled,
+)
+from derive.theorems.levenberg_marquardt import (
+    StepEquations,
+    prove_dual,
+    prove_primal,
+    step_equations,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of a proof: what was claimed, how it was decided, and the outcome.
+
+    ``holds`` is None where nothing was decided; ``method`` then says why.
+    """
+
+    claim: str
+    method: str
+    holds: bool | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Verdicts for one architecture and the derived equations behind them."""
+
+    architecture: Architecture
+    network: Network
+    verdicts: tuple[Verdict, ...]
+    sample: tuple[Derived, ...]
+    mean: tuple[Derived, ...]
+    scaled: tuple[Derived, ...]
+    output: tuple[Derived, ...]
+    step: StepEquations
+
+    @property
+    def holds(self) -> bool:
+        """True if nothing that was decided failed."""
+        return all(verdict.holds is not False for verdict in self.verdicts)
+
+    def require(self) -> None:
+        """Pass the gate or raise.
+
+        Raises:
+            NotProvedError: naming the first claim that does not hold.
+        """
+        for verdict in self.verdicts:
+            if verdict.holds is False:
+                raise NotProvedError(
+                    f"not proved for {self.architecture}: {verdict.claim}; nothing is emitted"
+                )
+
+    def _repr_latex_(self) -> str:
+        from derive.printers.latex import lemma_latex
+
+        return lemma_latex(self)
+
+
+def prove(
+    architecture: Architecture,
+    claim: Claim = LEMMA_1,
+    *,
+    brute_force: bool = True,
+) -> Proof:
+    """Derive backpropagation for an architecture and prove Lemma 1, three ways.
+
+    (a) in general, (b) at this depth, (c) by SymPy's own ``diff`` where it is affordable and asked for;
+    then what follows from it and is emitted: the gradient of the mean cost, the Jacobian, the descent
+    and the Levenberg-Marquardt steps.
+    """
+    network = Network(architecture)
+    sample, mean, scaled = sample_cost(), mean_cost(), sample_cost(eta)
+    out = output(network)
+    derived = {o: backpropagation(network, o) for o in (sample, mean, scaled, out)}
+    step = step_equations()
+    verdicts = [
+        _all("(a) Lemma 1, any depth, widths and differentiable activation", prove_in_general(claim)),
+        _all(
+            f"(b) Lemma 1 for {architecture}, layer by layer",
+            check(network, derived[sample], claim),
+        ),
+        _unrolled(network, claim),
+        _brute_force(network, claim, brute_force),
+        *_activations(architecture),
+        _all(
+            "gradient of the mean = mean of the gradients",
+            check(network, derived[mean], _mean(claim)),
+        ),
+        _all(
+            "gradient of eta C = eta times that of C",
+            check(network, derived[scaled], _scaled(claim)),
+        ),
+        _all("Jacobian of F by the same recursion", check(network, derived[out], _jacobian(out))),
+        Verdict(
+            "descent step lowers the cost to first order",
+            _BY_NORMAL_FORM,
+            prove_descent(descent_update()),
+        ),
+        Verdict("Levenberg-Marquardt normal equations, mu > 0", _BY_NORMAL_FORM, prove_primal(step)),
+        Verdict("dual form J^T (J J^T + mu I)^-1 r, mu > 0", _BY_NORMAL_FORM, prove_dual(step)),
+    ]
+    return Proof(
+        architecture,
+        network,
+        tuple(verdicts),
+        derived[sample],
+        derived[mean],
+        derived[scaled],
+        derived[out],
+        step,
+    )
+
+
+_BY_NORMAL_FORM = "decided symbolically, by the normal form"
+
+
+def _all(claim: str, findings: tuple[Finding, ...]) -> Verdict:
+    wrong = [f"({f.number}) at l={f.layer}" for f in findings if not f.holds]
+    count = f"{len(findings)} equations, {_BY_NORMAL_FORM}"
+    return Verdict(claim, f"differs: {', '.join(wrong)}" if wrong else count, not wrong)
+
+
+def _unrolled(network: Network, claim: Claim) -> Verdict:
+    text = f"(b) all 2(L-1) gradients of {network.architecture}, straight through every layer"
+    findings = prove_unrolled(network, claim)
+    if not findings:
+        return Verdict(text, f"not attempted: deeper than {MAX_UNROLLED_DEPTH} layers", None)
+    return _all(text, findings)
+
+
+def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
+    text = "(c) SymPy's diff of the expanded cost in every parameter"
+    if not wanted:
+        return Verdict(text, "not asked for", None)
+    if not affordable(network):
+        return Verdict(text, "not attempted: the expanded cost would swell", None)
+    result = prove_by_brute_force(network, claim)
+    if result.differing:
+        return Verdict(text, f"differs in {', '.join(result.differing)}", False)
+    return Verdict(text, f"{result.compared} derivatives, decided symbolically, exactly equal", True)
+
+
+def _activations(architecture: Architecture) -> list[Verdict]:
+    verdicts = []
+    for name in sorted(set(architecture.activations)):
+        form = ACTIVATIONS[name].derivative_through_output()
+        verdicts.append(
+            Verdict(
+                f"{name}'(z) = {form} at a = {name}(z), all real z",
+                "decided symbolically, rational functions of exp(-z)",
+                True,
+            )
+        )
+    return verdicts
+
+
+def _scaled(claim: Claim) -> Claim:
+    """The claim for eta C: (1.1) takes the factor, the rest is linear in delta."""
+    return replace(claim, output_delta=lambda *at: eta * claim.output_delta(*at))
+
+
+def _mean(claim: Claim) -> Claim:
+    """The claim for (1/N) sum_i C_i: (1.1) takes 1/N, the gradients are summed over the samples."""
+
+    def over_samples(gradient: Callable[..., Expr]) -> Callable[..., Expr]:
+        def summed(network: Network, layer: Expr, _: Expr, *neurons: Expr) -> Expr:
+            i = Index("i", N)
+            return total(gradient(network, layer, i, *neurons), i)
+
+        return summed
+
+    return replace(
+        claim,
+        output_delta=lambda *at: claim.output_delta(*at) / N,
+        bias_gradient=over_samples(claim.bias_gradient),
+        weight_gradient=over_samples(claim.weight_gradient),
+    )
+
+
+def _jacobian(out: Objective) -> Claim:
+    """The claim for output c: (1.1) becomes delta_cj sigma', the rest keeps its form."""
+    (c,) = out.extra
+
+    def output_delta(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
+        return KroneckerDelta(c, j) * SigmaPrime(layer, z[layer, i, j])
+
+    def hidden_delta(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
+        k = network.index("k", layer + 1)
+        back = total(w[layer + 1, k, j] * out.delta(layer + 1, i, k), k)
+        return SigmaPrime(layer, z[layer, i, j]) * back
+
+    return Claim(
+        output_delta,
+        hidden_delta,
+        lambda network, layer, i, j: out.delta(layer, i, j),
+        lambda network, layer, i, j, k: out.delta(layer, i, j) * a[layer - 1, i, k],
+    )

@@ -1,0 +1,92 @@
+"""The letters of the theory: indices, indexed quantities and unevaluated derivatives.
+
+Every quantity carries its layer first, then the sample, then the neuron: ``z[l, i, j]`` is the weighted
+input of neuron j of layer l for sample i, ``w[l, j, k]`` weighs what neuron j of layer l takes from
+neuron k of layer l-1. Layers are numbered 1..L, as in Higham & Higham.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Dummy, Expr, Function, IndexedBase, Sum, Symbol, sympify
+
+
+class Index(Dummy):
+    """An index that runs over 1..upper.
+
+    Two indices are never equal, whatever their names: a bound index made here cannot be captured.
+    The range belongs to the index, so that a Kronecker sum can only collapse onto an index of the
+    same range.
+    """
+
+    __slots__ = ("upper",)
+    upper: Expr
+
+    def __new__(cls, name: str, upper: Any) -> Index:  # noqa: D102
+        index: Index = Dummy.__new__(cls, name, integer=True, positive=True)
+        index.upper = sympify(upper)
+        return index
+
+
+def total(body: Expr, *indices: Index) -> Expr:
+    """Return the sum of ``body`` over the whole range of each index, first index outermost."""
+    for index in reversed(indices):
+        body = Sum(body, (index, 1, index.upper))
+    return body
+
+
+w = IndexedBase("w")
+b = IndexedBase("b")
+x = IndexedBase("x")
+y = IndexedBase("y")
+z = IndexedBase("z")
+a = IndexedBase("a")
+delta = IndexedBase("delta")
+n = IndexedBase("n")  # n[l], the width of layer l
+C = IndexedBase("C")  # C[i], the cost of sample i
+F = IndexedBase("F")  # F[i, c], output c of the network for sample i
+Cost = Symbol("Cost")
+N = Symbol("N", integer=True, positive=True)  # the number of samples
+L = Symbol("L", integer=True, positive=True)  # the number of layers
+eta = Symbol("eta", positive=True)  # the learning rate
+mu = Symbol("mu", positive=True)  # the damping
+l = Symbol("l", integer=True, positive=True)  # noqa: E741 - the article's letter for a layer
+
+
+class SigmaPrime(Function):
+    """sigma'_l(z), the derivative of the activation of layer l; opaque."""
+
+    nargs = 2
+
+
+class Sigma(Function):
+    """sigma_l(z), the activation of layer l; opaque, differentiable in z."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """Return sigma'; this is how SymPy's own ``diff`` learns of it."""
+        if argindex != 2:
+            raise ValueError("an activation is differentiated in z, not in the layer")
+        return SigmaPrime(*self.args)
+
+
+class Partial(Expr):
+    """The partial derivative of ``f`` in ``v``, not evaluated: only a named rule may open it."""
+
+    is_commutative = True
+
+    def __new__(cls, f: Expr, v: Expr) -> Partial:  # noqa: D102
+        partial: Partial = Expr.__new__(cls, sympify(f), sympify(v))
+        return partial
+
+    @property
+    def f(self) -> Expr:
+        """What is differentiated."""
+        return self.args[0]
+
+    @property
+    def v(self) -> Expr:
+        """The variable."""
+        return self.args[1]

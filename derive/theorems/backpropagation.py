@@ -1,0 +1,131 @@
+"""The derivation of backpropagation for any objective: what Lemma 1 states, found by the rules.
+
+For an objective O and delta[l]_ij := dO/dz[l]_ij,
+
+    (1.1)  delta[L]   from the definition of O,
+    (1.2)  delta[l]   from delta[l+1], by the chain rule through layer l+1,
+    (1.3)  dO/db[l]   and
+    (1.4)  dO/dw[l]   from delta[l], by the chain rule through layer l.
+
+Nothing here knows the answers: they are what ``calculus`` leaves when no derivative is left to open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import Expr
+
+from derive.calculus.derivation import Derivation, Deriving
+from derive.calculus.rules import DEFINITION, LAYER_CHAIN
+from derive.equation import Equation
+from derive.network import Network, Objective
+from derive.quantities import Index, N, Partial, b, total, w, z
+
+
+@dataclass(frozen=True)
+class Derived:
+    """One equation of backpropagation with the steps that led to it."""
+
+    equation: Equation
+    derivation: Derivation
+    layer: Expr
+    free: tuple[Index, ...]
+
+
+def output_delta(network: Network, objective: Objective) -> Derived:
+    """Derive (1.1): the derivative of the objective in the output layer's weighted input."""
+    last = network.depth
+    j = network.index("j", last)
+    variable = z[last, objective.i, j]
+    work = Deriving(Partial(objective.symbol, variable), network)
+    work.step(DEFINITION, objective.symbol, objective.define(network), "the objective")
+    derivation = work.differentiate().done()
+    return _derived("1.1", "output delta", network, objective, last, (j,), derivation)
+
+
+def hidden_delta(network: Network, objective: Objective, layer: Expr) -> Derived:
+    """Derive (1.2): delta[l] from delta[l+1], for 2 <= l <= L-1."""
+    j = network.index("j", layer)
+    k = network.index("k", layer + 1)
+    i = objective.i
+    variable, through = z[layer, i, j], z[layer + 1, i, k]
+    work = Deriving(Partial(objective.symbol, variable), network)
+    _chain(work, objective, variable, through, (k,), layer + 1, (i, k))
+    derivation = work.differentiate().done()
+    return _derived("1.2", "hidden delta", network, objective, layer, (j,), derivation)
+
+
+def bias_gradient(network: Network, objective: Objective, layer: Expr) -> Derived:
+    """Derive (1.3): the derivative in b[l]_j, for 2 <= l <= L."""
+    j = network.index("j", layer)
+    derivation = _parameter(network, objective, layer, b[layer, j])
+    return _derived("1.3", "bias gradient", network, objective, layer, (j,), derivation)
+
+
+def weight_gradient(network: Network, objective: Objective, layer: Expr) -> Derived:
+    """Derive (1.4): the derivative in w[l]_jk, for 2 <= l <= L."""
+    j, k = network.index("j", layer), network.index("k", layer - 1)
+    derivation = _parameter(network, objective, layer, w[layer, j, k])
+    return _derived("1.4", "weight gradient", network, objective, layer, (j, k), derivation)
+
+
+def backpropagation(network: Network, objective: Objective) -> tuple[Derived, ...]:
+    """Derive every equation of a given architecture, in the order of the backward pass."""
+    found = []
+    last = int(network.depth)
+    for number in range(last, 1, -1):
+        layer = network.depth - (last - number)
+        if number == last:
+            found.append(output_delta(network, objective))
+        else:
+            found.append(hidden_delta(network, objective, layer))
+        found.append(bias_gradient(network, objective, layer))
+        found.append(weight_gradient(network, objective, layer))
+    return tuple(found)
+
+
+def _parameter(network: Network, objective: Objective, layer: Expr, parameter: Expr) -> Derivation:
+    m = network.index("m", layer)
+    i = Index("i", N) if objective.over_samples else objective.i
+    sums = (i, m) if objective.over_samples else (m,)
+    work = Deriving(Partial(objective.symbol, parameter), network)
+    _chain(work, objective, parameter, z[layer, i, m], sums, layer, (i, m))
+    return work.differentiate().done()
+
+
+def _chain(
+    work: Deriving,
+    objective: Objective,
+    variable: Expr,
+    through: Expr,
+    sums: tuple[Index, ...],
+    layer: Expr,
+    place: tuple[Expr, Expr],
+) -> None:
+    """Write the derivative through the z of one layer and give the outer factor its name."""
+    outer = Partial(objective.symbol, through)
+    work.step(
+        LAYER_CHAIN,
+        Partial(objective.symbol, variable),
+        total(outer * Partial(through, variable), *sums),
+        f"it acts only through z[{layer}]",
+    )
+    work.step(DEFINITION, outer, objective.delta(layer, *place), "delta")
+
+
+def _derived(
+    number: str,
+    name: str,
+    network: Network,
+    objective: Objective,
+    layer: Expr,
+    neurons: tuple[Index, ...],
+    derivation: Derivation,
+) -> Derived:
+    if number in ("1.1", "1.2"):
+        lhs = objective.delta(layer, objective.i, neurons[0])
+    else:
+        lhs = derivation.start
+    free = (objective.i, *neurons)
+    return Derived(Equation(number, name, lhs, derivation.result), derivation, layer, free)
