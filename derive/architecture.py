@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import pairwise
 
 from derive.errors import UserError
@@ -11,6 +13,7 @@ from derive.errors import UserError
 MAX_LAYERS = 1_000
 MAX_WIDTH = 1_000_000
 MAX_PARAMETERS = 1_000_000_000
+MAX_NAME = 60
 _EXPECTED = "expected layer sizes like 2-2-3-2: whole numbers from 1, input first, joined by '-'"
 
 
@@ -31,7 +34,9 @@ class Architecture:
     cost: str = "quadratic"
 
     def __post_init__(self) -> None:
-        _check_sizes(self.sizes)
+        object.__setattr__(self, "sizes", _checked(tuple(self.sizes)))
+        object.__setattr__(self, "activations", tuple(self.activations))
+        object.__setattr__(self, "biases", tuple(self.biases))
         if not self.activations:
             object.__setattr__(self, "activations", ("sigmoid",) * (len(self.sizes) - 1))
         if not self.biases:
@@ -65,7 +70,7 @@ class Architecture:
         if any(len(word.lstrip("0")) > len(str(MAX_WIDTH)) for word in words):
             raise UserError(f"expected at most {MAX_WIDTH} neurons in a layer, got {shown}")
         try:
-            return cls(tuple(int(word) for word in words))
+            return cls(tuple(int(word.lstrip("0") or "0") for word in words))
         except UserError as error:
             raise UserError(f"{error}; got {shown}") from None
 
@@ -82,23 +87,38 @@ class Architecture:
 
     @property
     def package_name(self) -> str:
-        """The name of the emitted package, an identifier such as ``sigmoid_2_2_3_2``."""
-        return "sigmoid_" + "_".join(map(str, self.sizes))
+        """The name of the emitted package, an identifier such as ``sigmoid_2_2_3_2``.
+
+        Very deep networks, whose sizes would not fit in a file name, are named by depth and a digest.
+        """
+        name = "sigmoid_" + "_".join(map(str, self.sizes))
+        if len(name) <= MAX_NAME:
+            return name
+        return f"sigmoid_{self.depth}_layers_{sha256(name.encode()).hexdigest()[:12]}"
+
+    @property
+    def label(self) -> str:
+        """The sizes, or for deep networks a few words that fit on a line."""
+        text = str(self)
+        return text if len(text) <= MAX_NAME else f"{self.sizes[0]}-...-{self.sizes[-1]}, {self.depth} layers"
 
     def __str__(self) -> str:
         return "-".join(map(str, self.sizes))
 
 
-def _check_sizes(sizes: tuple[int, ...]) -> None:
+def _checked(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the sizes as plain ints, whatever kind of whole number they came as."""
     if len(sizes) < 2:
         raise UserError("expected at least two layers, an input and an output")
     if len(sizes) > MAX_LAYERS:
         raise UserError(f"expected at most {MAX_LAYERS} layers, got {len(sizes)}")
     for size in sizes:
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        if isinstance(size, bool) or not hasattr(size, "__index__") or size < 1:
             raise UserError(f"expected layer sizes from 1, got {size!r}")
         if size > MAX_WIDTH:
             raise UserError(f"expected at most {MAX_WIDTH} neurons in a layer, got {size}")
-    weights = sum(m * n for m, n in pairwise(sizes))
+    checked = tuple(operator.index(size) for size in sizes)
+    weights = sum(m * n for m, n in pairwise(checked))
     if weights > MAX_PARAMETERS:
         raise UserError(f"expected at most {MAX_PARAMETERS} parameters, got about {weights}")
+    return checked

@@ -84,7 +84,7 @@ def _flatten(expr: Expr, env: dict[Index, object], unfold: Rewrite | None) -> Po
 def _flatten_sum(expr: Sum, env: dict[Index, object], unfold: Rewrite | None) -> Polynomial:
     inner, bound = dict(env), []
     for index, lower, upper in reversed(expr.limits):
-        if lower != 1 or not isinstance(index, Index) or upper != index.upper:
+        if lower != 1 or not isinstance(index, Index) or upper != index.upper or upper.has(Index):
             raise ValueError(f"expected a sum over the whole range of an Index, got {expr}")
         fresh = Index(index.name, upper)
         inner[index] = fresh
@@ -122,11 +122,17 @@ def _atom(expr: Expr, env: dict[Index, object], unfold: Rewrite | None) -> Atom:
         return ("function", "Pow", *(_flatten(arg, env, unfold) for arg in expr.args))
     if isinstance(expr, Index):
         return ("indexed", "", env.get(expr, expr))
-    return ("symbol", _text(expr))
+    return ("symbol", _text(_free_of_indices(expr)))
 
 
 def _argument(arg: Expr, env: dict[Index, object]) -> object:
-    return env.get(arg, arg) if isinstance(arg, Index) else _text(arg)
+    return env.get(arg, arg) if isinstance(arg, Index) else _text(_free_of_indices(arg))
+
+
+def _free_of_indices(expr: Expr) -> Expr:
+    if expr.has(Index):  # A[p + 1] and the like: renaming p would not reach it
+        raise ValueError(f"expected an index by itself, got {expr}")
+    return expr
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum
 
-from derive.quantities import Index, Partial, Sigma, SigmaPrime, total
+from derive.quantities import Index, Partial, Sigma, SigmaPrime
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def open_partial(partial: Partial, known: Definitions) -> Opening:
     if isinstance(f, Mul):
         return _open_product(f, v, known)
     if isinstance(f, Sum):
-        indices = [limit[0] for limit in f.limits]
-        return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: total(d, *reversed(indices)))
+        f = fresh_bound(f, v.free_symbols)
+        return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: Sum(d, *f.limits))
     if isinstance(f, Pow) and isinstance(f.exp, Integer) and f.exp >= 1:
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
     if isinstance(f, Sigma):
@@ -139,6 +139,16 @@ def differentiate(f: Expr, v: Expr, known: Definitions) -> Expr:
     return opening.combine(*(differentiate(p.f, p.v, known) for p in opening.partials))
 
 
+def fresh_bound(expr: Expr, taken: set[Expr]) -> Expr:
+    """Rename every bound index of ``expr`` that is in ``taken``, so that it captures nothing."""
+    if isinstance(expr, Sum):
+        clashing = [index for index in expr.variables if index in taken]
+        expr = expr.xreplace({index: Index(index.name, index.upper) for index in clashing})
+    if not expr.has(Sum):
+        return expr
+    return expr.func(*(fresh_bound(arg, taken) for arg in expr.args))
+
+
 # -- tidying: the rules that act on sums once no derivative is left ------------------------------------
 
 
@@ -155,8 +165,10 @@ def tidy_sum(node: Sum) -> tuple[Rule, Expr] | None:
             if isinstance(factor, KroneckerDelta) and limit[0] in factor.args:
                 p, q = factor.args[:2]
                 index, other = (p, q) if p == limit[0] else (q, p)
-                if isinstance(other, Index) and other.upper == index.upper:
-                    rest = Mul(*(f for f in factors if f is not factor)).xreplace({index: other})
+                whole = limit == (index, 1, index.upper)
+                if whole and isinstance(other, Index) and other.upper == index.upper:
+                    rest = fresh_bound(Mul(*(f for f in factors if f is not factor)), {index, other})
+                    rest = rest.xreplace({index: other})
                     left = [other_limit for other_limit in limits if other_limit is not limit]
                     return COLLAPSE, Sum(rest, *left) if left else rest
     innermost, *outer = limits

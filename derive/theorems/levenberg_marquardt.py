@@ -11,6 +11,7 @@ out. Equation numbers 2.x.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Rational, Sum, Symbol
@@ -99,7 +100,7 @@ def _zero(_: Expr) -> Expr:
 
 
 def prove_primal(equations: StepEquations) -> bool:
-    """Decide that grad phi(h) = A h - g, with A = J^T J + mu I and g = J^T r."""
+    """Decide that A h = g says grad phi(h) = 0, with A = J^T J + mu I and g = J^T r, and p' = p + h."""
     p, m, q = Index("p", s), Index("m", s), Index("q", M)
     (start,) = equations.gradient.start.v.indices
     gradient = equations.gradient.result.xreplace({start: p})
@@ -107,31 +108,55 @@ def prove_primal(equations: StepEquations) -> bool:
     claimed_g = total(J[q, p] * r[q], q)
     return (
         equal(gradient, total(claimed_a * h[m], m) - claimed_g)
+        and equal(gradient, _primal(equations, p), _unfolding(equations))
         and equal(_at(equations.normal_matrix, p, m), claimed_a)
         and equal(_at(equations.right_side, p), claimed_g)
+        and equal(_at(equations.update, p) - p_old[p], h[p])
     )
 
 
 def prove_dual(equations: StepEquations) -> bool:
     """Decide that h = J^T v solves A h = g whenever (J J^T + mu I) v = r: push-through."""
-    p, m = Index("p", s), Index("m", s)
+    right = equations.dual.rhs
+    if not (isinstance(right, Indexed) and right.base == r):
+        return False
+    (q,) = right.indices
+    by_definition = _unfolding(equations)
 
     def unfold(quantity: Expr) -> Expr | None:
         base = getattr(quantity, "base", None)
         if base == h:
             return _at(equations.back, *quantity.indices)
         if base == r:
-            row, column = quantity.indices[0], Index("q'", M)
-            return total(_at(equations.gram, row, column) * v[column], column)
-        return None
+            return _fresh(equations.dual.lhs, {q: quantity.indices[0]})
+        return by_definition(quantity)
 
-    left = total(_at(equations.normal_matrix, p, m) * h[m], m)
-    return equal(left, _at(equations.right_side, p), unfold)
+    return equal(_primal(equations, Index("p", s)), Integer(0), unfold)
+
+
+def _primal(equations: StepEquations, p: Index) -> Expr:
+    """Return row p of the primal system, left-hand side minus right-hand side."""
+    difference = equations.primal.lhs - equations.primal.rhs
+    (row,) = (index for index in difference.free_symbols if isinstance(index, Index))
+    return _fresh(difference, {row: p})
+
+
+def _unfolding(equations: StepEquations) -> Callable[[Expr], Expr | None]:
+    """Return the rewriting that puts in what defines A, g and G."""
+    known = {A: equations.normal_matrix, g: equations.right_side, G: equations.gram}
+
+    def unfold(quantity: Expr) -> Expr | None:
+        equation = known.get(getattr(quantity, "base", None))
+        return None if equation is None else _at(equation, *quantity.indices)
+
+    return unfold
 
 
 def _at(equation: Equation, *indices: Expr) -> Expr:
     """Return the right-hand side with other free indices and fresh bound ones."""
-    renaming = dict(zip(equation.lhs.indices, indices, strict=True))
-    bound = {limit[0] for node in equation.rhs.atoms(Sum) for limit in node.limits}
-    fresh = {index: Index(index.name, index.upper) for index in sorted(bound, key=str)}
-    return equation.rhs.xreplace(renaming | fresh)
+    return _fresh(equation.rhs, dict(zip(equation.lhs.indices, indices, strict=True)))
+
+
+def _fresh(expr: Expr, renaming: dict[Expr, Expr]) -> Expr:
+    bound = {index for node in expr.atoms(Sum) for index in node.variables}
+    return expr.xreplace(renaming | {index: Index(index.name, index.upper) for index in bound})

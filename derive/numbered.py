@@ -1,0 +1,61 @@
+"""Every numbered equation in its general form: what a citation such as (0.4) refers to.
+
+(0.x) define the network and what is differentiated, (1.x) are Lemma 1 and the activation's derivative,
+(2.x) the Levenberg-Marquardt step and (3.1) the descent step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from derive.activations import A, Activation
+from derive.equation import Equation
+from derive.network import Network, mean_cost, output, sample_cost
+from derive.quantities import Index, N, Partial, SigmaPrime, a, l, x, y, z
+from derive.theorems.lemma1 import derive_in_general
+from derive.theorems.levenberg_marquardt import StepEquations, r
+
+
+def forward_equations(network: Network) -> tuple[Equation, ...]:
+    """Return (0.1)-(0.3), layer by layer for an architecture and at layer l in general."""
+    if network.architecture is not None:
+        return network.equations()
+    i, j = Index("i", N), network.index("j", l)
+    first = network.index("j", 1)
+    return (
+        Equation("0.1", "input", a[1, i, first], x[i, first]),
+        Equation("0.2", "weighted input", z[l, i, j], network.definition(z[l, i, j])),
+        Equation("0.3", "activation", a[l, i, j], network.definition(a[l, i, j])),
+    )
+
+
+def objective_equations() -> tuple[Equation, ...]:
+    """Return (0.4)-(0.6): the cost, the residual and delta, in general."""
+    network, mean, sample = Network(), mean_cost(), sample_cost()
+    out = output(network)
+    (c,) = out.extra
+    j = network.index("j", l)
+    return (
+        Equation("0.4", "cost", mean.symbol, mean.define(network)),
+        Equation("0.5", "residual", r[out.i, c], y[out.i, c] - out.symbol),
+        Equation("0.6", "delta", sample.delta(l, sample.i, j), Partial(sample.symbol, z[l, sample.i, j])),
+    )
+
+
+def lemma_equations() -> tuple[Equation, ...]:
+    """Return (1.1)-(1.4) as derived in general, at layer l."""
+    return tuple(derived.equation for derived in derive_in_general())
+
+
+def activation_equation(activation: Activation) -> Equation:
+    """Return (1.5): the derivative of the activation through its own value."""
+    network = Network()
+    i, j = Index("i", N), network.index("j", l)
+    derivative = activation.derivative_through_output().xreplace({A: a[l, i, j]})
+    return Equation("1.5", "activation derivative", SigmaPrime(l, z[l, i, j]), derivative)
+
+
+def step_list(step: StepEquations) -> tuple[Equation, ...]:
+    """Return (2.1)-(2.7) in the order of their numbers."""
+    values = (getattr(step, field.name) for field in fields(step))
+    return tuple(sorted((v for v in values if isinstance(v, Equation)), key=lambda eq: eq.number))

@@ -1,0 +1,115 @@
+"""Equations, derivations, networks and the lemma in LaTeX.
+
+What is returned stands inside mathematics, except for ``network_latex`` and ``lemma_latex``, which bring
+their own displays. pdflatex with amsmath reads all of it, and so does MathJax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sympy import Expr
+
+from derive.calculus.derivation import Derivation
+from derive.calculus.rules import Rule
+from derive.equation import Equation
+from derive.network import Network
+from derive.numbered import forward_equations, lemma_equations
+from derive.printers.latex_prose import prose
+from derive.printers.latex_spelling import Latex
+from derive.printers.naming import is_sample
+from derive.quantities import Index
+
+if TYPE_CHECKING:
+    from derive.proof import Proof
+
+MAX_SHOWN_LAYERS = 4
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step of a derivation in LaTeX: the expression reached, the rule and the step's note."""
+
+    expression: str
+    rule: Rule
+    note: str
+
+
+def expression_latex(expr: Expr, samples: bool = False) -> str:
+    """Return an expression in LaTeX; the sample index is hidden unless asked for or summed over."""
+    return Latex([expr], samples).read(expr)
+
+
+def equation_latex(eq: Equation, samples: bool = False) -> str:
+    """Return ``lhs = rhs`` in LaTeX."""
+    return " = ".join(equation_sides(eq, samples))
+
+
+def equation_sides(eq: Equation, samples: bool = False) -> tuple[str, str]:
+    """Return both sides in LaTeX, read together so that they share their letters."""
+    latex = Latex([eq.lhs, eq.rhs], samples)
+    return latex.read(eq.lhs), latex.read(eq.rhs)
+
+
+def ranges_latex(eq: Equation) -> str:
+    """Return the ranges of an equation's free neuron indices: ``j = 1, 2``, ``k = 1, ..., 8``."""
+    latex = Latex([eq.lhs, eq.rhs], samples=True)
+    free = eq.lhs.free_symbols | eq.rhs.free_symbols
+    shown = [index for index in latex.names if index in free and not is_sample(index)]
+    return r",\; ".join(f"{latex.names[index]} = {_range(index, latex)}" for index in shown)
+
+
+def _range(index: Index, latex: Latex) -> str:
+    values = {"1": "1", "2": "1, 2", "3": "1, 2, 3"}
+    upper = latex.read(index.upper)
+    return values.get(upper, rf"1, \dots, {upper}")
+
+
+def derivation_lines(d: Derivation, samples: bool = False) -> tuple[str, tuple[Line, ...]]:
+    """Return what a derivation starts from and its steps."""
+    latex = Latex([d.start, *(step.after for step in d.steps)], samples)
+    lines = (Line(latex.read(step.after), step.rule, step.note) for step in d.steps)
+    return latex.read(d.start), tuple(lines)
+
+
+def derivation_latex(d: Derivation, samples: bool = False) -> str:
+    """Return a derivation as an aligned environment, each step with the name of its rule."""
+    start, lines = derivation_lines(d, samples)
+    rows = [rf"{start} &= {line.expression} && \text{{{prose(line.rule.name)}}}" for line in lines[:1]]
+    rows += [rf"&= {line.expression} && \text{{{prose(line.rule.name)}}}" for line in lines[1:]]
+    return _environment("aligned", rows or [start])
+
+
+def network_latex(network: Network) -> str:
+    """Return the forward equations as a display; a deep network is shown by its first and last layers."""
+    rows = [r" &= ".join(equation_sides(eq)) for eq in forward_equations(network)]
+    shown = 2 * (MAX_SHOWN_LAYERS - 1) + 1
+    if len(rows) > shown:
+        rows[shown - 2 : -2] = [r"&\;\;\vdots"]
+    return f"$${_environment('aligned', rows)}$$"
+
+
+def lemma_latex(proof: Proof) -> str:
+    """Return what the lemma was proved for, in words, and its four equations as a numbered display."""
+    outcome = "proved" if proof.holds else "not proved"
+    heading = f"Lemma 1, {outcome} for {prose(str(proof.architecture))}:"
+    return f"{heading}\n{numbered_latex(lemma_equations())}"
+
+
+def numbered_latex(
+    equations: Sequence[Equation],
+    samples: bool = False,
+    beside: Callable[[Equation], str] = ranges_latex,
+) -> str:
+    """Return equations as a display, each with its number; beside them the ranges of their indices."""
+    rows = [
+        rf"{' &= '.join(equation_sides(eq, samples))} && {beside(eq)} \tag{{{eq.number}}}" for eq in equations
+    ]
+    return _environment("align", rows)
+
+
+def _environment(name: str, rows: Iterable[str]) -> str:
+    body = " \\\\\n".join(rows)
+    return f"\\begin{{{name}}}\n{body}\n\\end{{{name}}}"

@@ -1,0 +1,93 @@
+"""The LaTeX spelling of expressions, for ``pdflatex`` with amsmath and for MathJax alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sympy import Expr, Indexed, Symbol
+
+from derive.printers.reading import Reading
+from derive.quantities import Index, Partial
+
+_GREEK = {"delta", "Delta", "eta", "mu", "sigma"}
+_LETTERS = {"Cost": r"\mathrm{Cost}", "phi": r"\varphi", "exp": r"\exp"}
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+} | {character: f"\\{character}" for character in "&%$#_{}"}
+
+
+def escape(text: str) -> str:
+    """Return text that LaTeX prints as it stands."""
+    return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def letter(name: str) -> str:
+    """Return the LaTeX for a name: Greek, a single letter (primes kept), or upright."""
+    if name in _GREEK:
+        return f"\\{name}"
+    if name in _LETTERS:
+        return _LETTERS[name]
+    stem = name.rstrip("'")
+    if len(stem) == 1 and stem.isalnum():
+        return name
+    if stem[:1].isalpha() and stem[1:].isdigit():
+        return f"{stem[0]}_{{{stem[1:]}}}{name[len(stem) :]}"
+    return f"\\mathrm{{{escape(stem)}}}{name[len(stem) :]}"
+
+
+class Latex(Reading):
+    """The LaTeX spelling."""
+
+    def symbol(self, name: str) -> str:
+        """Spell a letter."""
+        return letter(name)
+
+    def entry(self, letter: str, layer: str | None, places: Sequence[str]) -> str:
+        r"""Spell ``w^{[2]}_{jk}``; the width ``n_{l}`` carries its layer below."""
+        above = "" if layer is None else f"^{{[{layer}]}}"
+        separator = "" if all(len(place.rstrip("'")) == 1 for place in places) else ","
+        return f"{letter}{above}" + (f"_{{{separator.join(places)}}}" if places else "")
+
+    def fraction(self, above: str, below: str, *, compound: bool) -> str:
+        r"""Spell ``\frac{1}{N}``."""
+        return f"\\frac{{{above}}}{{{below}}}"
+
+    def function(self, name: str, argument: str) -> str:
+        r"""Spell ``\sigma'(z)`` and ``e^{-z}``."""
+        if name == "exp":
+            return f"e^{{{argument}}}"
+        return name.replace("sigma", r"\sigma") + f"({argument})"
+
+    def derivative(self, f: Expr, v: Expr) -> str:
+        r"""Spell ``\frac{\partial C}{\partial w}``, or the operator before anything longer."""
+        below = f"\\partial {self.read(v)}"
+        if isinstance(f, (Indexed, Symbol)):
+            return self.fraction(f"\\partial {self.read(f)}", below, compound=False)
+        operator = self.fraction("\\partial", below, compound=False)
+        return f"{operator} {self.read(f) if _holds_together(f) else self.bracket(self.read(f))}"
+
+    def is_open(self, factor: Expr) -> bool:
+        """Say whether a factor would swallow what is written after it."""
+        operator = isinstance(factor, Partial) and not isinstance(factor.f, (Indexed, Symbol))
+        return operator or super().is_open(factor)
+
+    def sum_sign(self, index: Index) -> str:
+        r"""Spell ``\sum_{k=1}^{n_{l}}``."""
+        return f"\\sum_{{{self.names[index]}=1}}^{{{self.read(index.upper)}}}"
+
+    def power(self, base: str, exponent: str) -> str:
+        """Spell ``h_{p}^{2}``."""
+        return f"{base}^{{{exponent}}}"
+
+    def bracket(self, inside: str) -> str:
+        """Put something in round brackets of its size."""
+        size = "bigg" if r"\sum" in inside else "Big" if r"\frac" in inside else ""
+        return f"\\{size}l({inside}\\{size}r)" if size else f"({inside})"
+
+
+def _holds_together(f: Expr) -> bool:
+    return not (f.is_Add or f.is_Mul)

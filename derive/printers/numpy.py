@@ -1,0 +1,125 @@
+"""Array statements as NumPy source, one call a line.
+
+Only spelling happens here: which view, which function, where the result goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import Expr, Number
+from sympy.printing.str import StrPrinter
+
+from derive.equation import Equation
+from derive.printers.text import equation_text
+from derive.program.routines import Routine
+from derive.program.statements import Axes, Operand, Scalar, Statement, View
+from derive.quantities import N, SigmaPrime
+
+_CALLS = {
+    "matmul": "np.matmul",
+    "add": "np.add",
+    "subtract": "np.subtract",
+    "multiply": "np.multiply",
+    "divide": "np.divide",
+    "negative": "np.negative",
+    "exp": "np.exp",
+    "minimum": "np.minimum",
+    "sum": "np.add.reduce",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """The lines that compute one equation, and the equation as a comment."""
+
+    comment: str
+    lines: tuple[str, ...]
+
+
+class _Code(StrPrinter):  # type: ignore[misc]
+    def _print_Float(self, expr: Expr) -> str:
+        return repr(float(expr))
+
+    def _print_Symbol(self, expr: Expr) -> str:
+        return "n" if expr == N else str(expr.name)
+
+
+def blocks(routine: Routine, given: frozenset[str] = frozenset()) -> tuple[Block, ...]:
+    """Print a routine, one block an equation.
+
+    Arrays in ``given`` exist before the routine runs and are written with ``out=``; any other is made by
+    the first statement that writes it.
+    """
+    made = set(given)
+    found: list[tuple[str, list[str]]] = []
+    previous = None
+    for statement in routine.statements:
+        if statement.equation is not previous:
+            previous = statement.equation
+            found.append((comment(previous), []))
+        line = statement_line(statement, routine.axes, statement.target.array in made)
+        made.add(statement.target.array)
+        found[-1][1].append(f"{line}  # ({statement.equation.number})")
+    return tuple(Block(comment, tuple(lines)) for comment, lines in found)
+
+
+def comment(equation: Equation) -> str:
+    """Print an equation with its number, and where sigma' comes from."""
+    through = "; s' by (1.5)" if equation.rhs.has(SigmaPrime) else ""
+    return f"({equation.number}) {equation_text(equation)}{through}"
+
+
+def statement_line(statement: Statement, axes: dict[str, Axes], exists: bool) -> str:
+    """Print one statement; ``exists`` says whether its target has storage already."""
+    target = view_code(statement.target, axes)
+    values = [operand_code(operand, axes) for operand in statement.operands]
+    match statement.operation:
+        case "scalar":
+            return f"{target} = {values[0]}"
+        case "vdot":
+            return f"{target} = np.dot({values[0]}.ravel(), {values[1]}.ravel())"
+        case "solve":
+            return f"{target} = np.linalg.solve({', '.join(values)})"
+        case "copyto" | "fill":
+            return f"np.copyto({target}, {values[0]})"
+        case "sum":
+            values.append(f"axis={statement.axis}")
+    call = f"{_CALLS[statement.operation]}({', '.join(values)}"
+    return f"{call}, out={target})" if exists else f"{target} = {call})"
+
+
+def operand_code(operand: Operand, axes: dict[str, Axes]) -> str:
+    """Print an operand: a view, or a number as a float with ``repr``."""
+    return scalar_code(operand) if isinstance(operand, Scalar) else view_code(operand, axes)
+
+
+def scalar_code(scalar: Scalar) -> str:
+    """Print a scalar expression."""
+    if isinstance(scalar.value, Number):
+        return repr(float(scalar.value))
+    return str(_Code().doprint(scalar.value))
+
+
+def view_code(view: View, axes: dict[str, Axes]) -> str:
+    """Print an array as a statement sees it."""
+    if view.diagonal:
+        letters = "".join(dict.fromkeys(view.diagonal))
+        return f'np.einsum("{view.diagonal}->{letters}", {view.array})'
+    if view.flat:
+        return f"{view.array}.reshape(-1, {axes[view.array][-1]})"
+    if view.transpose:
+        return f"{view.array}.T"
+    if view.insert:
+        rank = len(axes[view.array]) + len(view.insert)
+        return f"{view.array}[{', '.join('None' if p in view.insert else ':' for p in range(rank))}]"
+    return view.array
+
+
+def tuple_code(names: list[str], indent: int, width: int = 100, *, bare: bool = False) -> str:
+    """Print a tuple, on one line if it fits and else one name a line; ``bare`` drops the parentheses."""
+    line = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+    if indent + len(line) <= width:
+        return line[1:-1] if bare and len(names) > 1 else line
+    inner = "".join(f"{' ' * (indent + 4)}{name},\n" for name in names)
+    return f"(\n{inner}{' ' * indent})"

@@ -1,0 +1,68 @@
+"""Equations as one line of ASCII, for comments in code and for terminals.
+
+``z[l]_ij`` is neuron j of layer l for sample i; ``s`` is the activation and ``s'`` its derivative, ``sum_k``
+runs over the whole range of k and over the product that follows, ``d(f)/dv`` is a derivative, and
+``delta_jk`` without a layer is the Kronecker delta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sympy import Expr, Indexed, Symbol
+
+from derive.equation import Equation
+from derive.printers.reading import Reading
+from derive.quantities import Index
+
+_FUNCTIONS = {"sigma": "s", "sigma'": "s'"}
+
+
+def expression_text(expr: Expr, samples: bool = True) -> str:
+    """Return an expression as one line of ASCII."""
+    return Text([expr], samples).read(expr)
+
+
+def equation_text(eq: Equation, samples: bool = True) -> str:
+    """Return ``lhs = rhs`` as one line of ASCII."""
+    text = Text([eq.lhs, eq.rhs], samples)
+    return f"{text.read(eq.lhs)} = {text.read(eq.rhs)}"
+
+
+class Text(Reading):
+    """The plain spelling."""
+
+    def symbol(self, name: str) -> str:
+        """Spell a letter as it is."""
+        return name
+
+    def entry(self, letter: str, layer: str | None, places: Sequence[str]) -> str:
+        """Spell ``w[2]_jk``."""
+        where = "" if layer is None else f"[{layer}]"
+        separator = "" if all(len(place.rstrip("'")) == 1 for place in places) else ","
+        return f"{letter}{where}" + (f"_{separator.join(places)}" if places else "")
+
+    def fraction(self, above: str, below: str, *, compound: bool) -> str:
+        """Spell ``(1/N)``."""
+        return f"({above}/({below}))" if compound else f"({above}/{below})"
+
+    def function(self, name: str, argument: str) -> str:
+        """Spell ``s'(z[2]_ij)``."""
+        return f"{_FUNCTIONS.get(name, name)}({argument})"
+
+    def derivative(self, f: Expr, v: Expr) -> str:
+        """Spell ``dC_i/dw[2]_jk``."""
+        above = f"d{self.read(f)}" if isinstance(f, (Indexed, Symbol)) else f"d({self.read(f)})"
+        return f"{above}/d{self.read(v)}"
+
+    def sum_sign(self, index: Index) -> str:
+        """Spell ``sum_k``."""
+        return f"sum_{self.names[index]}"
+
+    def power(self, base: str, exponent: str) -> str:
+        """Spell ``h_p^2``."""
+        return f"{base}^{exponent}"
+
+    def bracket(self, inside: str) -> str:
+        """Put something in round brackets."""
+        return f"({inside})"

@@ -1,0 +1,327 @@
+"""Equations become array statements: what the indices say is what NumPy is told.
+
+A sum over an index that two factors share is a matrix product, a sum over one factor is a reduction, a sum
+over everything is a dot product; what has no sum is elementwise, broadcast by its indices; a Kronecker
+delta of two result indices is a diagonal. Nothing depends on the widths, so they never add statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sympy import (
+    Add,
+    Expr,
+    Indexed,
+    IndexedBase,
+    Integer,
+    KroneckerDelta,
+    Min,
+    Mul,
+    Number,
+    Pow,
+    Sum,
+    Symbol,
+    exp,
+)
+
+from derive.equation import Equation
+from derive.program.statements import Axes, Operand, Program, Scalar, Statement, View
+from derive.quantities import Index
+
+Naming = Callable[[Expr], tuple[str, tuple[Expr, ...]]]
+"""Names the array of an indexed quantity and tells which of its arguments are axes."""
+
+
+class LoweringError(ValueError):
+    """No array statement is known for an expression."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """An equation and the expression that computes its right-hand side."""
+
+    equation: Equation
+    rhs: Expr
+
+
+def plainly(equation: Equation) -> Computed:
+    """Compute an equation as it stands."""
+    return Computed(equation, equation.rhs)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A value of the program: an array with the index of each axis."""
+
+    name: str
+    axes: tuple[Index, ...]
+
+
+class Lowering:
+    """Turns one equation after another into statements of a program."""
+
+    def __init__(self, program: Program, naming: Naming, size: Callable[[Index], int | str]) -> None:
+        self.program = program
+        self.naming = naming
+        self.size = size
+        self._equation: Equation
+        self._order: tuple[Index, ...] = ()
+        self._known: dict[Expr, Ref | Scalar] = {}
+
+    def lower(self, what: Computed) -> None:
+        """Append the statements that compute the left-hand side."""
+        equation = what.equation
+        name, axes = self.naming(equation.lhs)
+        self._equation, self._order, self._known = equation, axes, {}
+        self._declare(name, axes)
+        if name not in self.program.named:
+            self.program.named.append(name)
+        value = self._emit(what.rhs, Ref(name, axes))
+        if isinstance(value, Scalar):
+            self._append("scalar", View(name), (value,))
+        elif value.name != name:
+            self._append("copyto", View(name), (self._view(value, axes),))
+
+    def solve(self, equation: Equation, unknown: IndexedBase) -> None:
+        """Append the solution of ``sum_m matrix_pm unknown_m = right_p`` for the unknown."""
+        found = [f for f in Mul.make_args(equation.lhs.function) if f.base == unknown]
+        matrix = [f for f in Mul.make_args(equation.lhs.function) if f.base != unknown]
+        if len(found) != 1 or len(matrix) != 1 or len(equation.lhs.limits) != 1:
+            raise LoweringError(f"expected a linear system, got {equation.lhs}")
+        self._equation, self._known = equation, {}
+        values = [self._emit(part) for part in (found[0], matrix[0], equation.rhs)]
+        target, *operands = (self._as_operand(value) for value in values)
+        assert isinstance(target, View)
+        self.program.named.append(target.array)
+        self._append("solve", target, tuple(operands))
+
+    # -- expressions ------------------------------------------------------------------------------------
+
+    def _emit(self, expr: Expr, into: Ref | None = None) -> Ref | Scalar:
+        """Compute an expression, into the given array if there is one."""
+        if isinstance(expr, (Number, Symbol)) and not isinstance(expr, Index):
+            return Scalar(expr)
+        if isinstance(expr, Indexed):
+            name, axes = self.naming(expr)
+            self._declare(name, axes)
+            return Ref(name, axes)
+        if into is None and expr in self._known:
+            return self._known[expr]
+        value = self._compute(expr, into)
+        self._known[expr] = value
+        return value
+
+    def _compute(self, expr: Expr, into: Ref | None) -> Ref | Scalar:
+        if isinstance(expr, Add):
+            return self._add(expr, into)
+        if isinstance(expr, Mul):
+            return self._multiply(expr, into)
+        if isinstance(expr, Sum):
+            return self._contract(expr, into)
+        if isinstance(expr, Pow) and expr.exp == 2:
+            value = self._emit(expr.base)
+            return self._call("multiply", (value, value), into)
+        if isinstance(expr, Pow) and expr.exp == -1:
+            return self._call("divide", (Scalar(Integer(1)), self._emit(expr.base)), into)
+        if isinstance(expr, exp):
+            return self._call("exp", (self._emit(expr.args[0]),), into)
+        if isinstance(expr, Min) and len(expr.args) == 2:
+            array, bound = sorted(expr.args, key=lambda arg: isinstance(arg, Number))
+            return self._call("minimum", (self._emit(array), self._emit(bound)), into)
+        raise LoweringError(f"no array statement is known for {expr}")
+
+    def _add(self, expr: Add, into: Ref | None) -> Ref | Scalar:
+        diagonal = [term for term in expr.args if self._result_delta(term)]
+        rest = [term for term in expr.args if term not in diagonal]
+        rest.sort(key=lambda term: (_negative(term), not term.has(Sum), not isinstance(term, Number)))
+        value = self._emit(rest[0], into if len(rest) == 1 else None)
+        for position, term in enumerate(rest[1:], start=1):
+            last = position == len(rest) - 1
+            operation = "subtract" if _negative(term) else "add"
+            other = self._emit(-term if _negative(term) else term)
+            value = self._call(operation, (value, other), into if last else None)
+        for term in diagonal:
+            value = self._add_diagonal(term, value)
+        return value
+
+    def _multiply(self, expr: Mul, into: Ref | None) -> Ref | Scalar:
+        if self._result_delta(expr):
+            return self._diagonal(expr, into)
+        scalars = [f for f in expr.args if not f.has(Indexed)]
+        arrays = sorted((f for f in expr.args if f not in scalars), key=_factor_order)
+        if not arrays:
+            return Scalar(expr)
+        coefficient = Mul(*(f for f in scalars if not _reciprocal(f)))
+        divisors = Mul(*(1 / f for f in scalars if _reciprocal(f)))
+        calls: list[tuple[str, Expr]] = [("multiply", factor) for factor in arrays[1:]]
+        calls += [("multiply", coefficient)] if coefficient not in (1, -1) else []
+        calls += [("divide", divisors)] if divisors != 1 else []
+        negate = coefficient == -1
+        value = self._emit(arrays[0], into if not calls and not negate else None)
+        for position, (operation, factor) in enumerate(calls, start=1):
+            last = position == len(calls) and not negate
+            other = self._emit(factor) if factor.has(Indexed) else Scalar(factor)
+            value = self._call(operation, (value, other), into if last else None)
+        return self._call("negative", (value,), into) if negate else value
+
+    # -- sums -------------------------------------------------------------------------------------------
+
+    def _contract(self, expr: Sum, into: Ref | None) -> Ref | Scalar:
+        bound = {limit[0] for limit in expr.limits}
+        factors: list[Expr] = []
+        for factor in Mul.make_args(expr.function):
+            factors += [factor.base] * 2 if isinstance(factor, Pow) and factor.exp == 2 else [factor]
+        values = [self._emit(factor) for factor in factors]
+        refs = [value for value in values if isinstance(value, Ref)]
+        if len(refs) == len(values) == 2:
+            left, right = refs
+            if set(left.axes) == set(right.axes) == bound and left.axes == right.axes:
+                return self._dot(left, right)
+            if len(bound) == 1 and set(left.axes) & set(right.axes) == bound:
+                return self._matmul(left, right, bound.pop(), into)
+        if len(refs) == len(values) == 1 and len(bound) == 1:
+            return self._reduce(refs[0], bound.pop(), into)
+        raise LoweringError(f"no array statement is known for the sum {expr}")
+
+    def _dot(self, left: Ref, right: Ref) -> Scalar:
+        name = self._fresh(())
+        self._append("vdot", View(name), (View(left.name), View(right.name)))
+        return Scalar(Symbol(name))
+
+    def _reduce(self, value: Ref, index: Index, into: Ref | None) -> Ref:
+        axes = tuple(axis for axis in value.axes if axis != index)
+        target = into or Ref(self._fresh(axes), axes)
+        position = value.axes.index(index)
+        self._append("sum", View(target.name), (View(value.name),), axis=position)
+        return target
+
+    def _matmul(self, left: Ref, right: Ref, index: Index, into: Ref | None) -> Ref:
+        def rank(value: Ref) -> int:
+            return min(self._order.index(axis) for axis in value.axes if axis in self._order)
+
+        free = [axis for axis in (*left.axes, *right.axes) if axis != index and axis in self._order]
+        if len(free) > 1 and len(left.axes) > 1 and len(right.axes) > 1:
+            left, right = sorted((left, right), key=rank)
+        elif len(left.axes) == 1:
+            left, right = right, left
+        axes = tuple(axis for axis in (*left.axes, *right.axes) if axis != index)
+        target = into or Ref(self._fresh(axes), axes)
+        if target.axes != axes:
+            raise LoweringError(f"the product gives axes {axes}, but {target.axes} are wanted")
+        flat = len(left.axes) > 2
+        if flat and left.axes[-1] != index:
+            raise LoweringError("a product over an inner axis of three is not known")
+        first = View(left.name, transpose=left.axes[0] == index and not flat, flat=flat)
+        second = View(right.name, transpose=len(right.axes) == 2 and right.axes[1] == index)
+        self._append("matmul", View(target.name, flat=flat), (first, second))
+        return target
+
+    # -- Kronecker deltas of two result indices ---------------------------------------------------------
+
+    def _result_delta(self, term: Expr) -> KroneckerDelta | None:
+        for factor in Mul.make_args(term):
+            if isinstance(factor, KroneckerDelta) and set(factor.args[:2]) <= set(self._order):
+                return factor
+        return None
+
+    def _diagonal(self, expr: Mul, into: Ref | None) -> Ref:
+        """Fill with zeros, then write the diagonal."""
+        target = into or Ref(self._fresh(self._order), self._order)
+        self._append("fill", View(target.name), (Scalar(Integer(0)),))
+        delta = self._result_delta(expr)
+        value = self._emit(Mul(*(f for f in expr.args if f is not delta)))
+        self._append("copyto", self._on_diagonal(target, delta), (self._as_operand(value),), updates=True)
+        return target
+
+    def _add_diagonal(self, term: Expr, value: Ref | Scalar) -> Ref:
+        if not isinstance(value, Ref):
+            raise LoweringError(f"a diagonal needs a matrix to stand in, got {value}")
+        delta = self._result_delta(term)
+        added = self._emit(Mul(*(f for f in Mul.make_args(term) if f is not delta)))
+        view = self._on_diagonal(value, delta)
+        self._append("add", view, (view, self._as_operand(added)), updates=True)
+        return value
+
+    def _on_diagonal(self, value: Ref, delta: KroneckerDelta) -> View:
+        letters = {axis: "abcdefgh"[position] for position, axis in enumerate(value.axes)}
+        p, q = delta.args[:2]
+        letters[q] = letters[p]
+        return View(value.name, diagonal="".join(letters[axis] for axis in value.axes))
+
+    # -- statements -------------------------------------------------------------------------------------
+
+    def _call(self, operation: str, values: tuple[Ref | Scalar, ...], into: Ref | None) -> Ref | Scalar:
+        present = {axis for value in values if isinstance(value, Ref) for axis in value.axes}
+        if not present:
+            return Scalar(_ON_NUMBERS[operation](*(v.value for v in values if isinstance(v, Scalar))))
+        if present <= set(self._order):
+            axes = tuple(axis for axis in self._order if axis in present)
+        else:
+            axes = max((v.axes for v in values if isinstance(v, Ref)), key=len)
+        target = into or Ref(self._fresh(axes), axes)
+        operands = tuple(self._view(v, target.axes) if isinstance(v, Ref) else v for v in values)
+        self._append(operation, View(target.name), operands)
+        return target
+
+    def _view(self, value: Ref, axes: tuple[Index, ...]) -> View:
+        """Return the array as it must stand to broadcast to the given axes."""
+        if [axis for axis in axes if axis in value.axes] != list(value.axes):
+            raise LoweringError(f"axes {value.axes} do not fit {axes} in order")
+        missing = tuple(p for p, axis in enumerate(axes) if axis not in value.axes)
+        leading = missing == tuple(range(len(missing)))
+        return View(value.name, insert=() if leading else missing)
+
+    def _as_operand(self, value: Ref | Scalar) -> Operand:
+        return View(value.name) if isinstance(value, Ref) else value
+
+    def _fresh(self, axes: tuple[Index, ...]) -> str:
+        taken = sum(name.startswith("t") for name in self.program.axes)
+        name = f"t{taken + 1}"
+        self._declare(name, axes)
+        return name
+
+    def _declare(self, name: str, axes: tuple[Expr, ...]) -> None:
+        sizes: Axes = tuple(self.size(axis) for axis in axes)
+        if self.program.axes.setdefault(name, sizes) != sizes:
+            raise LoweringError(f"{name} has sizes {self.program.axes[name]} and {sizes}")
+
+    def _append(
+        self,
+        operation: str,
+        target: View,
+        operands: tuple[Operand, ...],
+        axis: int | None = None,
+        updates: bool = False,
+    ) -> None:
+        self.program.statements.append(
+            Statement(operation, target, operands, self._equation, axis, updates)
+        )
+
+
+_ON_NUMBERS: dict[str, Callable[..., Expr]] = {
+    "add": lambda u, v: u + v,
+    "subtract": lambda u, v: u - v,
+    "multiply": lambda u, v: u * v,
+    "divide": lambda u, v: u / v,
+    "negative": lambda u: -u,
+}
+
+
+def _negative(term: Expr) -> bool:
+    return bool(term.as_coeff_Mul()[0] < 0)
+
+
+def _reciprocal(factor: Expr) -> bool:
+    return isinstance(factor, Pow) and factor.exp == -1
+
+
+def _factor_order(factor: Expr) -> tuple[int, int, str]:
+    """Sums first, then the fullest differences, so that the rest multiplies onto a fresh array."""
+    if isinstance(factor, Sum):
+        return 0, 0, ""
+    if isinstance(factor, Add):
+        full = len(factor.atoms(Indexed))
+        return (1 if full > 1 else 3), -full, ""
+    return 2, 0, str(factor)

@@ -1,0 +1,130 @@
+"""Passes over programs: drop what nobody reads, compute in place, let arrays share memory.
+
+Each is a function of a program that leaves its meaning alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from derive.program.statements import ELEMENTWISE, Axes, Program, Statement, View
+
+
+def drop_unread(program: Program) -> Program:
+    """Remove statements whose result is neither read later nor an output."""
+    live = set(program.outputs)
+    kept: list[Statement] = []
+    for statement in reversed(program.statements):
+        if statement.target.array in live:
+            if not statement.updates and statement.operation != "fill":
+                live.discard(statement.target.array)
+            live.update(statement.reads)
+            kept.append(statement)
+    return _with(program, kept[::-1])
+
+
+def last_reads(program: Program) -> dict[str, int]:
+    """Return the position of each array's last reading; outputs are read after the end."""
+    last = {name: position for position, s in enumerate(program.statements) for name in s.reads}
+    return last | dict.fromkeys(program.outputs, len(program.statements))
+
+
+def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
+    """Let an elementwise result take over the storage of an operand that is not read again.
+
+    The two must have the same sizes and stand entry for entry; inputs are never written, and external
+    arrays are left to their one value. ``segments`` are the positions at which a new function begins: a
+    value that an equation names does not take over storage of an earlier function. The storage
+    is called after the last of its values that an equation names, else t1, t2, ...
+    """
+    born: dict[str, int] = {}
+    by_equation = set(program.named)
+    last = last_reads(program)
+    storage: dict[str, str] = {}
+    taken: set[str] = set()
+    for position, statement in enumerate(program.statements):
+        target = statement.target.array
+        segment = sum(start <= position for start in segments)
+        born.setdefault(target, segment)
+        if statement.operation not in ELEMENTWISE or statement.updates or target in storage:
+            continue
+        for operand in statement.operands:
+            if not isinstance(operand, View) or not operand.plain:
+                continue
+            root = _root(storage, operand.array)
+            if (
+                last[operand.array] == position
+                and program.axes[operand.array] == program.axes[target]
+                and operand.array not in program.inputs
+                and not {target, root} & program.external
+                and operand.array not in taken
+                and (target not in by_equation or born[root] == segment)
+            ):
+                storage[target] = root
+                taken.add(operand.array)
+                break
+    classes: dict[str, list[str]] = {}
+    for statement in program.statements:
+        name = statement.target.array
+        members = classes.setdefault(_root(storage, name), [])
+        members += [] if name in members else [name]
+    names: dict[str, str] = {}
+    temporaries = 0
+    for members in classes.values():
+        named = [name for name in members if name in by_equation]
+        temporaries += not named
+        names |= dict.fromkeys(members, named[-1] if named else f"t{temporaries}")
+    return replace(
+        program,
+        statements=[s.renamed(names) for s in program.statements],
+        axes={names.get(name, name): axes for name, axes in program.axes.items()},
+        outputs={names.get(name, name) for name in program.outputs},
+        named=list(dict.fromkeys(names.get(name, name) for name in program.named)),
+    )
+
+
+def share_memory(program: Program) -> dict[str, int]:
+    """Assign each array that needs storage to a slot; arrays in one slot are never alive together.
+
+    Returns the slot of each array, slots numbered from 0. A slot is as large as its largest array.
+    """
+    first: dict[str, int] = {}
+    for position, statement in enumerate(program.statements):
+        first.setdefault(statement.target.array, position)
+    last = last_reads(program)
+    foreign = program.inputs | program.external
+    arrays = [name for name in first if program.axes[name] and name not in foreign]
+    slots: list[tuple[int, int]] = []  # (entries per sample, last position in use)
+    assigned: dict[str, int] = {}
+    for name in arrays:
+        size = entries(program.axes[name])
+        free = [k for k, (_, until) in enumerate(slots) if until < first[name]]
+        if free:
+            slot = min(free, key=lambda k: (abs(slots[k][0] - size), k))
+            slots[slot] = (max(slots[slot][0], size), last.get(name, first[name]))
+        else:
+            slot = len(slots)
+            slots.append((size, last.get(name, first[name])))
+        assigned[name] = slot
+    return assigned
+
+
+def entries(axes: Axes) -> int:
+    """Return the number of entries of an array for one sample."""
+    count = 1
+    for size in axes:
+        count *= 1 if isinstance(size, str) else size
+    return count
+
+
+def _root(storage: dict[str, str], name: str) -> str:
+    while name in storage:
+        name = storage[name]
+    return name
+
+
+def _with(program: Program, statements: list[Statement]) -> Program:
+    alive = {s.target.array for s in statements} | {name for s in statements for name in s.reads}
+    axes = {name: axes for name, axes in program.axes.items() if name in alive}
+    return replace(program, statements=statements, axes=axes)
