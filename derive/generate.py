@@ -6,7 +6,6 @@ target and are moved into place, so that nothing half-written is left behind.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -65,7 +64,7 @@ def write(package: Package, directory: Path, *, force: bool = False) -> Path:
                 (fresh / name).write_text(text, encoding="utf-8", newline="\n")
             if target.exists():
                 for name in package.files:
-                    os.replace(fresh / name, target / name)
+                    (fresh / name).replace(target / name)
             else:
                 shutil.move(fresh, target)
         for path in stale:

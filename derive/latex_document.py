@@ -92,18 +92,19 @@ def environment() -> Environment:
 def context(proof: Proof) -> dict[str, object]:
     """Return what the template reads, every formula printed."""
     shape, general = proof.architecture, Network()
-    lemma, short = derive_in_general(), _short(shape.sizes, "-")
+    lemma, outputs = derive_in_general(), output(general)
     layers = _shown_layers(shape.depth)
     gradient, hessian = proof.step.gradient, proof.step.hessian
     return {
-        "architecture": prose(short),
-        "sizes": prose(_short(shape.sizes, ", ")),
+        "architecture": prose(shape.label),
+        "sizes": prose(_sizes(shape.sizes)),
         "depth": str(shape.depth),
         "parameters": str(shape.n_parameters),
         "symbol": symbols(),
         "notation": notation(),
         "forward": numbered_latex(forward_equations(general)),
         "objectives": numbered_latex(objective_equations()),
+        "output": _line(outputs.symbol, outputs.define(general)),
         "sample_cost": _line(sample_cost().symbol, sample_cost().define(general)),
         "lemma": numbered_latex([d.equation for d in lemma]),
         "parts": [_part(d) for d in lemma],
@@ -112,12 +113,9 @@ def context(proof: Proof) -> dict[str, object]:
         "own_backward": numbered_latex([d.equation for d in proof.sample if d.layer in layers]),
         "count": str(len(proof.sample)),
         "left_out": _left_out(shape.depth, layers),
-        "verdicts": [
-            (prose(v.claim.replace(str(shape), short)), prose(v.method), _OUTCOME[v.holds])
-            for v in proof.verdicts
-        ],
+        "verdicts": [(prose(v.claim), prose(v.method), _OUTCOME[v.holds]) for v in proof.verdicts],
         "mean": _in_general(mean_cost()),
-        "jacobian": _in_general(output(general)),
+        "jacobian": _in_general(outputs),
         "model": _line(phi, model()),
         "gradient": _line(gradient.start, gradient.result),
         "hessian": _line(Partial(gradient.start, hessian.start.v), hessian.result),
@@ -186,6 +184,6 @@ def _left_out(depth: int, layers: list[int]) -> str:
     return f"{3 * len(missing)} of them, those of {which}"
 
 
-def _short(sizes: tuple[int, ...], joint: str) -> str:
+def _sizes(sizes: tuple[int, ...]) -> str:
     words = [str(size) for size in sizes]
-    return joint.join(words if len(words) <= MAX_SIZES else [*words[:6], "...", *words[-3:]])
+    return ", ".join(words if len(words) <= MAX_SIZES else [*words[:6], "...", *words[-3:]])

@@ -93,7 +93,7 @@ def render(proof: Proof) -> dict[str, str]:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - the output is Python, not HTML
+        autoescape=False,
     )
     texts = contexts(proof)
     header = environment.get_template("header.j2").render(_header(proof, environment, texts))
@@ -186,7 +186,7 @@ def _function(routine: Routine, groups: list[tuple[str, list[str]]]) -> Function
     if routine.reads_samples:
         unpack.append(f"n = {'Y' if 'Y' in alone else 'X'}.shape[0]")
     printed = blocks(routine, frozenset(given | {"r"}))
-    return Function(tuple([*plain, *signature, *numbers]), tuple(unpack), printed)
+    return Function((*plain, *signature, *numbers), tuple(unpack), printed)
 
 
 def _others(routine: Routine, activations: list[str]) -> list[str]:

@@ -16,6 +16,7 @@ from derive.architecture import Architecture
 from derive.errors import NotProvedError
 from derive.network import Network, Objective, mean_cost, output, sample_cost
 from derive.quantities import Index, N, SigmaPrime, a, eta, total, w, z
+from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.brute_force import affordable, prove_by_brute_force
 from derive.theorems.descent import descent_update, prove_descent
@@ -75,7 +76,7 @@ class Proof:
         for verdict in self.verdicts:
             if verdict.holds is False:
                 raise NotProvedError(
-                    f"not proved for {self.architecture}: {verdict.claim}; nothing is emitted"
+                    f"not proved for {self.architecture.label}: {verdict.claim}; nothing is emitted"
                 )
 
     def _repr_latex_(self) -> str:
@@ -89,57 +90,50 @@ def prove(
     claim: Claim = LEMMA_1,
     *,
     brute_force: bool = True,
+    stages: Stages | None = None,
 ) -> Proof:
     """Derive backpropagation for an architecture and prove Lemma 1, three ways.
 
     (a) in general, (b) at this depth, (c) by SymPy's own ``diff`` where it is affordable and asked for;
     then what follows from it and is emitted: the gradient of the mean cost, the Jacobian, the descent
-    and the Levenberg-Marquardt steps.
+    and the Levenberg-Marquardt steps. ``stages`` is given the time that each part takes.
     """
+    timed = stages or Stages()
     network = Network(architecture)
-    sample, mean, scaled = sample_cost(), mean_cost(), sample_cost(eta)
-    out = output(network)
-    derived = {o: backpropagation(network, o) for o in (sample, mean, scaled, out)}
-    step = step_equations()
-    verdicts = [
-        _all("(a) Lemma 1, any depth, widths and differentiable activation", prove_in_general(claim)),
-        _all(
-            f"(b) Lemma 1 for {architecture}, layer by layer",
-            check(network, derived[sample], claim),
-        ),
-        _unrolled(network, claim),
-        _brute_force(network, claim, brute_force),
-        *_activations(architecture),
-        _all(
-            "gradient of the mean = mean of the gradients",
-            check(network, derived[mean], _mean(claim)),
-        ),
-        _all(
-            "gradient of eta C = eta times that of C",
-            check(network, derived[scaled], _scaled(claim)),
-        ),
-        _all("Jacobian of F by the same recursion", check(network, derived[out], _jacobian(out))),
-        Verdict(
-            "descent step lowers the cost to first order",
-            _BY_NORMAL_FORM,
-            prove_descent(descent_update()),
-        ),
-        Verdict("Levenberg-Marquardt normal equations, mu > 0", _BY_NORMAL_FORM, prove_primal(step)),
-        Verdict("dual form J^T (J J^T + mu I)^-1 r, mu > 0", _BY_NORMAL_FORM, prove_dual(step)),
-    ]
-    return Proof(
-        architecture,
-        network,
-        tuple(verdicts),
-        derived[sample],
-        derived[mean],
-        derived[scaled],
-        derived[out],
-        step,
-    )
+    label = architecture.label
+    with timed("derive"):
+        objectives = (sample_cost(), mean_cost(), sample_cost(eta), out := output(network))
+        sample, mean, scaled, rows = (backpropagation(network, o) for o in objectives)
+        step = step_equations()
+    with timed("prove (a), in general"):
+        verdicts = [
+            _all("(a) Lemma 1, any depth, widths and differentiable activation", prove_in_general(claim))
+        ]
+    with timed("prove (b), this depth"):
+        verdicts += [
+            _all(f"(b) Lemma 1 for {label}, layer by layer", check(network, sample, claim)),
+            _unrolled(network, claim),
+        ]
+    with timed("prove (c), by brute force"):
+        verdicts += [_brute_force(network, claim, brute_force)]
+    with timed("prove what follows"):
+        verdicts += [
+            *_activations(architecture),
+            _all("gradient of the mean = mean of the gradients", check(network, mean, _mean(claim))),
+            _all("gradient of eta C = eta times that of C", check(network, scaled, _scaled(claim))),
+            _all("Jacobian of F by the same recursion", check(network, rows, _jacobian(out))),
+            _one("descent step lowers the cost to first order", prove_descent(descent_update())),
+            _one("Levenberg-Marquardt normal equations, mu > 0", prove_primal(step)),
+            _one("dual form J^T (J J^T + mu I)^-1 r, mu > 0", prove_dual(step)),
+        ]
+    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step)
 
 
 _BY_NORMAL_FORM = "decided symbolically, by the normal form"
+
+
+def _one(claim: str, holds: bool) -> Verdict:
+    return Verdict(claim, _BY_NORMAL_FORM, holds)
 
 
 def _all(claim: str, findings: tuple[Finding, ...]) -> Verdict:
@@ -149,7 +143,8 @@ def _all(claim: str, findings: tuple[Finding, ...]) -> Verdict:
 
 
 def _unrolled(network: Network, claim: Claim) -> Verdict:
-    text = f"(b) all 2(L-1) gradients of {network.architecture}, straight through every layer"
+    assert network.architecture is not None
+    text = f"(b) all 2(L-1) gradients of {network.architecture.label}, straight through every layer"
     findings = prove_unrolled(network, claim)
     if not findings:
         return Verdict(text, f"not attempted: deeper than {MAX_UNROLLED_DEPTH} layers", None)

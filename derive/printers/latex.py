@@ -94,7 +94,7 @@ def network_latex(network: Network) -> str:
 def lemma_latex(proof: Proof) -> str:
     """Return what the lemma was proved for, in words, and its four equations as a numbered display."""
     outcome = "proved" if proof.holds else "not proved"
-    heading = f"Lemma 1, {outcome} for {prose(str(proof.architecture))}:"
+    heading = f"Lemma 1, {outcome} for {prose(proof.architecture.label)}:"
     return f"{heading}\n{numbered_latex(lemma_equations())}"
 
 

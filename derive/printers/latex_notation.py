@@ -23,22 +23,15 @@ class Letter:
 
 def symbols() -> dict[str, str]:
     """Return the letters that running text needs, by name, in LaTeX."""
-    network = Network()
-    i, j, k = Index("i", N), network.index("j", l), network.index("k", l - 1)
-    out = output(network)
+    j, out = Network().index("j", l), output(Network())
     named: dict[str, Expr] = {
         "L": L,
-        "N": N,
         "C": sample_cost().symbol,
         "Cost": mean_cost().symbol,
         "F": out.symbol,
-        "delta": sample_cost().delta(l, i, j),
+        "delta": sample_cost().delta(l, Index("i", N), j),
         "Delta": out.delta(l, out.i, j),
-        "b": b[l, j],
-        "w": w[l, j, k],
         "mu": mu,
-        "eta": eta,
-        "phi": phi,
     }
     return {name: expression_latex(expr) for name, expr in named.items()}
 

@@ -14,15 +14,21 @@ from derive.printers.latex_spelling import escape, letter
 _OPERATORS = {"=", "+", "-", "*", "<", ">", "<=", ">="}
 _NAMES = {"sigma", "delta", "Delta", "mu", "eta", "phi"}
 _MAYBE = re.compile(r"[aAI]|\d+")  # words or mathematics: their neighbours decide
-_WORD = re.compile(r"\(?[A-Za-z]{2,}('s|s')?(-[A-Za-z]+)*\)?|\d+(-\d+)+|\([a-z0-9.]+\)|[^\w\s=+*<>^/'\[-]*")
+_WORD = re.compile(
+    r"\(?[A-Za-z]{2,}('s|s')?(-[A-Za-z]+)*\)?"  # with SymPy's, layer-wise, (see
+    r"|\d+(-(\d+|\.{3}))+"  # sizes such as 2-2-3-2
+    r"|\([a-z0-9.]+\)"  # (a) and (1.1)
+    r"|[^\w\s=+*<>^/'\[-]*"
+)
 _PLAIN = re.compile(r"[A-Za-z0-9_^()\[\]/'=+*<>|. -]*")
-_DOUBLE = re.compile(r"_[A-Za-z0-9]*_|\^[^ ]*\^")  # what LaTeX refuses
+_SCRIPTS = re.compile(r"(?:\s*(?:[\^_]\{[^{}]*\}|'))+")
+_BARE = re.compile(r"[\^_](?!\{)")
 _DIFFERENTIAL = re.compile(r"d[a-z](_\w+)?")
 
 _MATHEMATICS = re.compile(
     r"(?P<quotient>d(?P<above>\([^()]*\)| sigma\(\w\)|[a-z_]*)/d(?P<below>[a-z](_\w+)?))"
     r"|sum_(?P<sum>\w+)"
-    r"|\[(?P<layer>[^\]]*)\]"
+    r"|\[(?P<layer>[^\[\]]*)\]"
     r"|_(?P<index>[A-Za-z0-9]+)"
     r"|\^\((?P<power>[^()]*)\)|\^(?P<exponent>-?\w+)"
     r"|(?P<name>[A-Za-z]+)"
@@ -55,7 +61,7 @@ def _kind(token: str) -> str:
         return "maybe"
     if _DIFFERENTIAL.fullmatch(token) or token in _NAMES:
         return "mathematics"
-    if _WORD.fullmatch(token) or not _PLAIN.fullmatch(token) or _DOUBLE.search(token):
+    if _WORD.fullmatch(token) or not _PLAIN.fullmatch(token):
         return "word"
     return "mathematics"
 
@@ -68,8 +74,19 @@ def _close(run: list[str]) -> list[str]:
         first += 1
     while last > first and kinds[last - 1] == "maybe" and kinds[last - 2] != "operator":
         last -= 1
-    inner = [f"${_set(' '.join(run[first:last]))}$"] if first < last else []
+    middle = " ".join(run[first:last])
+    formula = _set(middle)
+    inner = [f"${formula}$" if _sound(formula) else escape(middle)] if middle else []
     return [*run[:first], *inner, *run[last:]]
+
+
+def _sound(formula: str) -> bool:
+    """Say whether LaTeX accepts the sub- and superscripts: at most one of each, with something in it."""
+    groups = [re.sub(r"\{[^{}]*\}", "", group) for group in _SCRIPTS.findall(formula)]
+    doubled = any(
+        group.count("_") > 1 or group.count("^") + len(re.findall(r"'+", group)) > 1 for group in groups
+    )
+    return not doubled and not _BARE.search(formula)
 
 
 def _set(text: str) -> str:
@@ -89,7 +106,7 @@ def _replace(match: re.Match[str]) -> str:
     if "index" in part:
         return f"_{{{part['index']}}}"
     if "relation" in part:
-        return {"<=": r"\le", ">=": r"\ge", "*": r"\,"}[part["relation"]]
+        return {"<=": r"\le ", ">=": r"\ge ", "*": r"\,"}[part["relation"]]
     if "name" in part:
         return f"{letter(part['name'])} " if part["name"] in _NAMES else letter(part["name"])
     return f"^{{{part.get('power') or part['exponent']}}}"

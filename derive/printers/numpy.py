@@ -37,7 +37,7 @@ class Block:
     lines: tuple[str, ...]
 
 
-class _Code(StrPrinter):  # type: ignore[misc]
+class _Code(StrPrinter):
     def _print_Float(self, expr: Expr) -> str:
         return repr(float(expr))
 

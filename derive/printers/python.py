@@ -8,7 +8,7 @@ from sympy.printing.pycode import PythonCodePrinter
 from derive.program.scalars import Assignment
 
 
-class _Python(PythonCodePrinter):  # type: ignore[misc]
+class _Python(PythonCodePrinter):
     """Numbers as floats with ``repr``, functions without a module prefix, Min as a conditional."""
 
     def __init__(self) -> None:

@@ -295,9 +295,7 @@ class Lowering:
         axis: int | None = None,
         updates: bool = False,
     ) -> None:
-        self.program.statements.append(
-            Statement(operation, target, operands, self._equation, axis, updates)
-        )
+        self.program.statements.append(Statement(operation, target, operands, self._equation, axis, updates))
 
 
 _ON_NUMBERS: dict[str, Callable[..., Expr]] = {

@@ -109,7 +109,7 @@ def _chain(
         LAYER_CHAIN,
         Partial(objective.symbol, variable),
         total(outer * Partial(through, variable), *sums),
-        f"it acts only through z[{layer}]",
+        f"it acts only through z[{str(layer).replace(' ', '')}]",
     )
     work.step(DEFINITION, outer, objective.delta(layer, *place), "delta")
 
@@ -123,9 +123,7 @@ def _derived(
     neurons: tuple[Index, ...],
     derivation: Derivation,
 ) -> Derived:
-    if number in ("1.1", "1.2"):
-        lhs = objective.delta(layer, objective.i, neurons[0])
-    else:
-        lhs = derivation.start
+    is_delta = number in ("1.1", "1.2")
+    lhs = objective.delta(layer, objective.i, neurons[0]) if is_delta else derivation.start
     free = (objective.i, *neurons)
     return Derived(Equation(number, name, lhs, derivation.result), derivation, layer, free)

@@ -57,13 +57,13 @@ class Claim:
 
     def of(self, network: Network, derived: Derived) -> Expr:
         """Return what is claimed for the left-hand side of a derived equation."""
-        claimed: Callable[..., Expr] = {
+        claims: dict[str, Callable[..., Expr]] = {
             "1.1": self.output_delta,
             "1.2": self.hidden_delta,
             "1.3": self.bias_gradient,
             "1.4": self.weight_gradient,
-        }[derived.equation.number]
-        return claimed(network, derived.layer, *derived.free)
+        }
+        return claims[derived.equation.number](network, derived.layer, *derived.free)
 
     def delta(self, network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
         """Return what is claimed for delta[l]_ij at a given depth, (1.1) or (1.2)."""

@@ -1,0 +1,72 @@
+"""What the terminal shows of a proof: the theorem, its steps, the verdicts."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from derive.printers.text import equation_text, expression_text
+from derive.proof import Proof
+from derive.stages import Stages
+from derive.theorems.lemma1 import derive_in_general
+
+_OUTCOMES = {True: "[green]proved[/green]", False: "[red]refuted[/red]", None: "[yellow]not decided[/yellow]"}
+_RANGES = {"1.1": "", "1.2": "l = 2..L-1", "1.3": "l = 2..L", "1.4": "l = 2..L"}
+
+
+def show_theorem(console: Console) -> None:
+    """Print the statement of Lemma 1 as it was derived."""
+    console.print(
+        "[bold]Lemma 1[/bold] (Higham & Higham). For sample i let a\\[1]_ij = x_ij,\n"
+        "z\\[l]_ij = sum_k w\\[l]_jk a\\[l-1]_ik + b\\[l]_j, a\\[l]_ij = s(z\\[l]_ij), l = 2..L,\n"
+        "C_i = 1/2 sum_j (y_ij - a\\[L]_ij)^2 and delta\\[l]_ij = dC_i/dz\\[l]_ij. Then",
+        highlight=False,
+    )
+    for derived in derive_in_general():
+        number = derived.equation.number
+        text = equation_text(derived.equation)
+        console.print(escape(f"  ({number})  {text:57s} {_RANGES[number]}".rstrip()), highlight=False)
+    console.print()
+
+
+def show_steps(console: Console) -> None:
+    """Print the general derivation, each step with its rule, and what the rules ask for."""
+    used: dict[str, str] = {}
+    for derived in derive_in_general():
+        table = Table(title=f"Derivation of ({derived.equation.number})", title_justify="left", box=None)
+        table.add_column("expression", overflow="fold")
+        table.add_column("rule", style="cyan")
+        table.add_row(escape(expression_text(derived.derivation.start)), "")
+        for step in derived.derivation.steps:
+            rule = f"{step.rule.name}: {step.note}" if step.note else step.rule.name
+            table.add_row(escape(f"= {expression_text(step.after)}"), escape(rule))
+            if step.rule.side_condition != "none":
+                used[step.rule.name] = step.rule.side_condition
+        console.print(table)
+        console.print()
+    console.print("[bold]Side conditions of the rules[/bold]")
+    for name, condition in used.items():
+        console.print(f"  [cyan]{name}[/cyan]: {escape(condition)}", highlight=False)
+    console.print()
+
+
+def show_verdicts(console: Console, proof: Proof) -> None:
+    """Print what was claimed, how it was decided and the outcome."""
+    table = Table(title=f"Network {proof.architecture.label}, {proof.architecture.n_parameters} parameters")
+    table.add_column("claim", overflow="fold")
+    table.add_column("how", overflow="fold", style="dim")
+    table.add_column("verdict")
+    for verdict in proof.verdicts:
+        table.add_row(escape(verdict.claim), escape(verdict.method), _OUTCOMES[verdict.holds])
+    console.print(table)
+    console.print(
+        "Premises: sigma is differentiable at every z; layer l feeds layer l+1 and nothing else; sums are "
+        "finite.\nEvery verdict above was decided symbolically; nothing was sampled."
+    )
+
+
+def show_stages(console: Console, stages: Stages) -> None:
+    """Print how long each stage took."""
+    for name, seconds in stages.seconds.items():
+        console.print(f"{seconds:9.3f} s  {name}", style="dim", highlight=False)
