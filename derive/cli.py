@@ -27,7 +27,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say how long eac
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from derive.package import tool_version
+        from derive.version import tool_version
 
         typer.echo(f"backproof {tool_version()}")
         raise typer.Exit

@@ -36,6 +36,7 @@ from derive.theorems.backpropagation import Derived
 from derive.theorems.descent import descent_update
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.levenberg_marquardt import model, phi
+from derive.version import MARKER, tool_version
 
 TEMPLATE = "article.tex.j2"
 MAX_SIZES = 12
@@ -96,6 +97,7 @@ def context(proof: Proof) -> dict[str, object]:
     layers = _shown_layers(shape.depth)
     gradient, hessian = proof.step.gradient, proof.step.hessian
     return {
+        "marker": f"{MARKER} {tool_version()}",
         "architecture": prose(shape.label),
         "sizes": prose(_sizes(shape.sizes)),
         "depth": str(shape.depth),

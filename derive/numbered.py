@@ -10,7 +10,7 @@ from dataclasses import fields
 
 from derive.activations import A, Activation
 from derive.equation import Equation
-from derive.network import Network, mean_cost, output, sample_cost
+from derive.network import Network, mean_cost, sample_cost
 from derive.quantities import Index, N, Partial, SigmaPrime, a, l, x, y, z
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.levenberg_marquardt import StepEquations, r
@@ -29,16 +29,27 @@ def forward_equations(network: Network) -> tuple[Equation, ...]:
     )
 
 
+def cost_equation(network: Network) -> Equation:
+    """Return (0.4), the mean cost."""
+    mean = mean_cost()
+    return Equation("0.4", "cost", mean.symbol, mean.define(network))
+
+
+def residual_equation(network: Network) -> Equation:
+    """Return (0.5), r_ic = y_ic - a[L]_ic."""
+    i, c = Index("i", N), network.index("c", network.depth)
+    return Equation("0.5", "residual", r[i, c], y[i, c] - a[network.depth, i, c])
+
+
 def objective_equations() -> tuple[Equation, ...]:
     """Return (0.4)-(0.6): the cost, the residual and delta, in general."""
-    network, mean, sample = Network(), mean_cost(), sample_cost()
-    out = output(network)
-    (c,) = out.extra
+    network, sample = Network(), sample_cost()
     j = network.index("j", l)
+    meaning = Partial(sample.symbol, z[l, sample.i, j])
     return (
-        Equation("0.4", "cost", mean.symbol, mean.define(network)),
-        Equation("0.5", "residual", r[out.i, c], y[out.i, c] - out.symbol),
-        Equation("0.6", "delta", sample.delta(l, sample.i, j), Partial(sample.symbol, z[l, sample.i, j])),
+        cost_equation(network),
+        residual_equation(network),
+        Equation("0.6", "delta", sample.delta(l, sample.i, j), meaning),
     )
 
 

@@ -15,7 +15,8 @@ from sympy import Expr, Indexed, IndexedBase, Integer
 from derive.activations import ACTIVATIONS, A, Activation, Z
 from derive.calculus.derivation import Deriving
 from derive.equation import Equation
-from derive.network import Network, mean_cost
+from derive.network import Network
+from derive.numbered import cost_equation, residual_equation
 from derive.program.lowering import Computed, Lowering, plainly
 from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.statements import Axes, Program, Scalar, Statement
@@ -70,7 +71,7 @@ def assemble(proof: Proof) -> Routines:
     forward = forward_equations(network)
     backward = [computed(network, derived.equation) for derived in proof.mean]
     rows = [computed(network, derived.equation) for derived in proof.output]
-    cost, difference = [cost_equation(network)], [residual_equation(network)]
+    cost, difference = [computed_cost(network)], [plainly(residual_equation(network))]
     last = f"a{network.depth}"
     parameters = {f"{letter}{layer}" for letter in "Wb" for layer in range(2, int(network.depth) + 1)}
     inputs = parameters | {"X", "Y"}
@@ -130,16 +131,10 @@ def computed(network: Network, equation: Equation) -> Computed:
     return Computed(equation, equation.rhs.replace(Sigma, sigma).replace(SigmaPrime, sigma_prime))
 
 
-def cost_equation(network: Network) -> Computed:
-    """Return (0.4), the mean cost."""
-    rhs = Deriving(mean_cost().define(network), network).tidy().done().result
-    return plainly(Equation("0.4", "cost", Cost, rhs))
-
-
-def residual_equation(network: Network) -> Computed:
-    """Return (0.5), r_ic = y_ic - F_ic."""
-    i, c = Index("i", N), network.index("c", network.depth)
-    return plainly(Equation("0.5", "residual", lm.r[i, c], y[i, c] - a[network.depth, i, c]))
+def computed_cost(network: Network) -> Computed:
+    """Return (0.4) with its constant factors in front of the sums."""
+    equation = cost_equation(network)
+    return Computed(equation, Deriving(equation.rhs, network).tidy().done().result)
 
 
 # -- names and sizes -----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# aa7b882850709dbdb1420626ad4dcce775744f731c2968ce7815a78e5e2c7b7c
+# a8ffd142bc49f48d30f5d3f4e16cadbe1033789cffc718ae568169540cb921c1
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2: forward pass, gradient, Levenberg-Marquardt step and training.
 

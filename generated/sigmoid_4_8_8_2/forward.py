@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# d55705b07dbd4dc4e1db05068830f21407f9ba3705b5191f87d36303c5e8aba3
+# 45a430f74f6c4bff28f0234ff0fd84df434309b713cde14e7038c763a84d656e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-8-8-2, its cost and its residual."""
 
@@ -54,7 +54,7 @@ def mean_cost(Y: Array, activations: Arrays, work: Arrays) -> Any:
     _, _, a4 = activations
     (t1,) = work
     n = Y.shape[0]
-    # (0.4) Cost = (1/(2 N)) sum_i sum_j (y_ij - a[4]_ij)^2
+    # (0.4) Cost = (1/N) sum_i (1/2) sum_j (y_ij - a[4]_ij)^2
     np.subtract(Y, a4, out=t1)  # (0.4)
     t2 = np.dot(t1.ravel(), t1.ravel())  # (0.4)
     cost = t2/(2*n)  # (0.4)
@@ -110,7 +110,7 @@ def forward(p: ArrayLike, X: ArrayLike) -> Array:
 
 
 def cost(p: ArrayLike, X: ArrayLike, Y: ArrayLike) -> float:
-    """Return Cost = (1/(2 N)) sum_i sum_j (y_ij - a[4]_ij)^2, (0.4).
+    """Return Cost = (1/N) sum_i (1/2) sum_j (y_ij - a[4]_ij)^2, (0.4).
 
     Raises:
         TypeError: if p, X or Y is not made of real numbers.

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# d55705b07dbd4dc4e1db05068830f21407f9ba3705b5191f87d36303c5e8aba3
+# 45a430f74f6c4bff28f0234ff0fd84df434309b713cde14e7038c763a84d656e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2 and the Levenberg-Marquardt step."""
 

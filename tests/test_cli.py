@@ -1,0 +1,182 @@
+"""What a person meets at the command line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from derive import cli
+
+
+def run(monkeypatch, *words):
+    """Run the command in this process and return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["derive", *words])
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main()
+    return exit_info.value.code or 0
+
+
+BAD = [
+    "2--3",
+    "0-2",
+    "2",
+    "2-x-2",
+    "1e9-1e9",
+    "",
+    "２-２",
+    "2-2\n",
+    "-".join(["2"] * 10_000),
+    "9" * 5000 + "-1",
+]
+
+
+@pytest.mark.parametrize("text", BAD, ids=[repr(text[:10]) for text in BAD])
+@pytest.mark.parametrize("command", ["prove", "latex", "generate"])
+def test_bad_architectures_get_one_line_and_status_2(monkeypatch, capsys, tmp_path, command, text):
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, command, "--", text) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("derive: expected")
+    assert "got" in err
+    assert len(err) < 250
+    assert not list(tmp_path.iterdir())
+
+
+def test_prove_prints_the_four_equations_and_the_verdicts(monkeypatch, capsys):
+    assert run(monkeypatch, "prove", "2-2-3-2", "--verbose") == 0
+    out, err = capsys.readouterr()
+    for number in ("(1.1)", "(1.2)", "(1.3)", "(1.4)"):
+        assert number in out
+    assert "delta[l]_ij = s'(z[l]_ij) sum_k w[l+1]_kj delta[l+1]_ik" in out
+    assert out.count("proved") == 11
+    assert "refuted" not in out
+    assert "not decided" not in out
+    assert "prove (a), in general" in err
+
+
+def test_prove_says_what_it_did_not_decide(monkeypatch, capsys):
+    assert run(monkeypatch, "prove", "50-100-100-10") == 0
+    assert "not decided" in capsys.readouterr().out
+
+
+def test_prove_shows_steps_with_their_rules(monkeypatch, capsys):
+    assert run(monkeypatch, "prove", "2-2", "--steps") == 0
+    out = capsys.readouterr().out
+    assert "chain rule" in out
+    assert "Kronecker collapse" in out
+
+
+def test_generate_writes_then_checks_then_sees_drift(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "generate", "2-3-1", "-o", str(tmp_path)) == 0
+    assert run(monkeypatch, "generate", "2-3-1", "-o", str(tmp_path), "--check") == 0
+    capsys.readouterr()
+    gradient = tmp_path / "sigmoid_2_3_1" / "gradient.py"
+    gradient.write_text(gradient.read_text().replace("np.subtract(a3, Y", "np.add(a3, Y"))
+    touched = gradient.read_bytes()
+    assert run(monkeypatch, "generate", "2-3-1", "-o", str(tmp_path), "--check") == 1
+    out = capsys.readouterr().out
+    assert "-    np.add(a3, Y, out=d3)  # (1.1)" in out
+    assert "+    np.subtract(a3, Y, out=d3)  # (1.1)" in out
+    assert gradient.read_bytes() == touched
+
+
+def test_check_of_a_missing_package_fails_and_creates_nothing(monkeypatch, tmp_path):
+    missing = tmp_path / "nowhere"
+    assert run(monkeypatch, "generate", "2-3-1", "-o", str(missing), "--check") == 1
+    assert not missing.exists()
+
+
+def test_foreign_files_are_left_alone_without_force(monkeypatch, capsys, tmp_path):
+    mine = tmp_path / "sigmoid_2_3_1" / "train.py"
+    mine.parent.mkdir()
+    mine.write_text("precious = 1\n")
+    assert run(monkeypatch, "generate", "2-3-1", "-o", str(tmp_path)) == 2
+    assert "--force" in capsys.readouterr().err
+    assert mine.read_text() == "precious = 1\n"
+    assert [path.name for path in mine.parent.iterdir()] == ["train.py"]
+    assert run(monkeypatch, "generate", "2-3-1", "-o", str(tmp_path), "--force") == 0
+    assert "precious" not in mine.read_text()
+
+
+def test_an_output_folder_that_is_a_file_gets_one_line(monkeypatch, capsys, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert run(monkeypatch, "generate", "2-3-1", "-o", str(blocked)) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_latex_goes_to_standard_output_or_to_a_file(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "latex", "2-2") == 0
+    text = capsys.readouterr().out
+    assert text.rstrip().endswith("\\end{document}")
+    target = tmp_path / "lemma.tex"
+    for _ in range(2):  # our own file may be written again
+        assert run(monkeypatch, "latex", "2-2", "-o", str(target)) == 0
+    assert target.read_text() == text
+    target.write_text("my thesis\n")
+    assert run(monkeypatch, "latex", "2-2", "-o", str(target)) == 2
+    assert target.read_text() == "my thesis\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["lemma.tex"]
+
+
+def test_a_refuted_lemma_exits_with_1_and_nothing_is_emitted(monkeypatch, capsys, tmp_path):
+    from derive.calculus import rules
+
+    honest = rules.open_partial
+
+    def forgetful(partial, known):
+        opening = honest(partial, known)
+        if opening.rule is rules.CHAIN:
+            return rules.Opening(rules.CHAIN, opening.partials, lambda d: d)
+        return opening
+
+    monkeypatch.setattr(rules, "open_partial", forgetful)
+    monkeypatch.setattr("derive.calculus.derivation.open_partial", forgetful)
+    assert run(monkeypatch, "prove", "2-2-2") == 1
+    assert "refuted" in capsys.readouterr().out
+    for command in ("generate", "latex"):
+        assert run(monkeypatch, command, "2-2-2", "-o", str(tmp_path / "out")) == 2
+        assert "not proved" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_version_and_help_answer(monkeypatch, capsys):
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.startswith("backproof ")
+    for command in ("prove", "latex", "generate", "demo"):
+        assert run(monkeypatch, command, "--help") == 0
+        assert "Example" in capsys.readouterr().out
+
+
+def test_the_module_runs_as_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "derive", "prove", "2-q"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_trains_and_draws(monkeypatch, capsys, tmp_path):
+    pytest.importorskip("matplotlib")
+    target = tmp_path / "demo"
+    assert run(monkeypatch, "demo", "-o", str(target), "--steps", "2000") == 0
+    out = capsys.readouterr().out
+    assert "Levenberg-Marquardt" in out
+    assert "5.3288e+00" in out
+    names = {path.name for path in target.iterdir()}
+    assert names == {"boundary.png", "cost.png", "network.png", "sigmoid_2_2_3_2"}
+
+
+def test_demo_pictures_show_something(monkeypatch, capsys, tmp_path):
+    matplotlib_image = pytest.importorskip("matplotlib.image")
+    assert run(monkeypatch, "demo", "-o", str(tmp_path), "--steps", "10") == 0
+    for name in ("boundary", "cost", "network"):
+        pixels = matplotlib_image.imread(Path(tmp_path) / f"{name}.png")
+        assert pixels.shape[0] > 300
+        assert pixels[..., :3].std() > 0.02
