@@ -106,8 +106,8 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     scalars = worthwhile(proof)
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
 
-    def function(routine: Routine, *groups: tuple[str, list[str]]) -> Function:
-        return _function(routine, [("weights", names), *groups])
+    def function(routine: Routine, *groups: tuple[str, list[str]], fills: tuple[str, ...] = ()) -> Function:
+        return _function(routine, [("weights", names), *groups], fills)
 
     activations = [f"a{layer}" for layer in range(2, architecture.depth + 1)]
     backward = _others(routines.backpropagate, activations)
@@ -128,7 +128,7 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "cost_equation": equation_text(cost_equation(proof.network)),
             "propagate": function(routines.propagate, ("activations", activations)),
             "mean_cost": function(routines.mean_cost, ("activations", activations), ("work", ["t1"])),
-            "residual": function(routines.residual, ("activations", activations)),
+            "residual": function(routines.residual, ("activations", activations), fills=("r",)),
             "memory": _memory(routines.mean_cost, activations, ["t1"]),
         },
         "gradient.py": {
@@ -161,8 +161,11 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     return {name: shared | context for name, context in files.items()}
 
 
-def _function(routine: Routine, groups: list[tuple[str, list[str]]]) -> Function:
-    """Find out which arrays a routine reads or writes and how they reach it."""
+def _function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple[str, ...] = ()) -> Function:
+    """Find out which arrays a routine reads or writes and how they reach it.
+
+    Arrays of a group arrive in one tuple; the caller also lends those that the routine ``fills``.
+    """
     touched = {name for s in routine.statements for name in (*s.reads, s.target.array)}
     signature, unpack, given = [], [], set()
     for group, members in groups:
@@ -171,13 +174,12 @@ def _function(routine: Routine, groups: list[tuple[str, list[str]]]) -> Function
             signature.append(f"{group}: Arrays")
             unpack.append(f"{tuple_code(used, INDENT, WIDTH - len(group) - 3, bare=True)} = {group}")
             given.update(members)
-    alone = [name for name in ("p", "X", "Y", "g", "J", "r") if name in touched and name not in given]
-    made = {s.target.array for s in routine.statements if s.target.array not in ("r",)}
-    plain = [f"{name}: Array" for name in alone if name not in made]
-    numbers = [f"{name}: float" for name in ("mu", "eta") if name in touched]
+    alone = {*routine.comes_in, *fills} - given
+    plain = [f"{name}: Array" for name in ("p", "X", "Y", "g", "J", "r") if name in alone]
+    numbers = [f"{name}: float" for name in ("mu", "eta") if name in alone]
     if routine.reads_samples:
         unpack.append(f"n = {'Y' if 'Y' in alone else 'X'}.shape[0]")
-    printed = blocks(routine, frozenset(given | {"r"}))
+    printed = blocks(routine, frozenset(given | alone))
     return Function((*plain, *signature, *numbers), tuple(unpack), printed)
 
 

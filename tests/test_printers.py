@@ -121,7 +121,7 @@ def test_the_other_equations_in_text(proof: Proof):
         "0.2 z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j",
         "0.3 a[2]_ij = s(z[2]_ij)",
         "0.4 Cost = (1/N) sum_i (1/2) sum_j (y_ij - a[L]_ij)^2",
-        "0.5 r_ic = y_ic - F_ic",
+        "0.5 r_ic = y_ic - a[L]_ic",
         "0.6 delta[l]_ij = dC_i/dz[l]_ij",
         "1.5 s'(z[l]_ij) = a[l]_ij (1 - a[l]_ij)",
         "2.1 A_pm = sum_q J_qp J_qm + mu delta_pm",

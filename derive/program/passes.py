@@ -59,7 +59,7 @@ def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
                 and operand.array not in program.inputs
                 and not {target, root} & program.external
                 and operand.array not in taken
-                and (target not in by_equation or born[root] == segment)
+                and (target not in by_equation or born.get(root, segment) == segment)
             ):
                 storage[target] = root
                 taken.add(operand.array)
@@ -67,11 +67,15 @@ def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
     classes: dict[str, list[str]] = {}
     for statement in program.statements:
         name = statement.target.array
-        members = classes.setdefault(_root(storage, name), [])
+        root = _root(storage, name)
+        members = classes.setdefault(root, [root])
         members += [] if name in members else [name]
     names: dict[str, str] = {}
     temporaries = 0
-    for members in classes.values():
+    for root, members in classes.items():
+        if root not in born:  # it came in, so it keeps its name
+            names |= dict.fromkeys(members, root)
+            continue
         named = [name for name in members if name in by_equation]
         temporaries += not named
         names |= dict.fromkeys(members, named[-1] if named else f"t{temporaries}")

@@ -37,6 +37,16 @@ class Routine:
     slots: dict[str, int]
 
     @property
+    def comes_in(self) -> set[str]:
+        """The names that are read before any statement writes them."""
+        found: set[str] = set()
+        written: set[str] = set()
+        for statement in self.statements:
+            found.update(name for name in statement.reads if name not in written)
+            written.add(statement.target.array)
+        return found
+
+    @property
     def reads_samples(self) -> bool:
         """True if a statement needs the number of samples."""
         return any(
@@ -211,4 +221,7 @@ def _dual(step: lm.StepEquations) -> Routine:
 
 
 def _descend() -> Routine:
-    return _flat({"p", "g"}, [(descent_update(), None)], "p_new")
+    """Lower (3.1) in place: p moves and g is used up."""
+    routine = _flat(set(), [(descent_update(), None)], "p_new")
+    program = compute_in_place(Program(list(routine.statements), dict(routine.axes), named=["p_new"]))
+    return Routine(tuple(program.statements), program.axes, {})

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# a8ffd142bc49f48d30f5d3f4e16cadbe1033789cffc718ae568169540cb921c1
+# 670695f9a696a1bd24f50c7ebf3cde68f31d106b3c367c740e86d4a3dc1bef25
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2: forward pass, gradient, Levenberg-Marquardt step and training.
 

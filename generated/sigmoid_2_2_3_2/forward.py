@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# a8ffd142bc49f48d30f5d3f4e16cadbe1033789cffc718ae568169540cb921c1
+# 670695f9a696a1bd24f50c7ebf3cde68f31d106b3c367c740e86d4a3dc1bef25
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-2-3-2, its cost and its residual."""
 
@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .parameters import Array, Arrays, Views, as_inputs, as_parameters, as_samples, carve
+from .parameters import (
+    Array,
+    Arrays,
+    Views,
+    allocate,
+    as_inputs,
+    as_parameters,
+    as_samples,
+    carve,
+    check_shapes,
+)
 
 
 def propagate(X: Array, weights: Arrays, activations: Arrays) -> None:
@@ -76,7 +86,8 @@ class ForwardWorkspace:
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
-        memory = [np.empty(n_samples * size, dtype) for size in (2, 3)]
+        self.n_samples = n_samples
+        memory = allocate(n_samples, (2, 3), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 2),  # a2
             carve(memory[1], n_samples, 3),  # a3
@@ -89,11 +100,13 @@ class ForwardWorkspace:
 
     def forward(self, p: Array, X: Array) -> Array:
         """Return F(X), (N, 2), a buffer of this workspace."""
+        check_shapes(self.n_samples, X)
         propagate(X, self.weights.of(p), self.activations)
         return self.activations[-1]
 
     def cost(self, p: Array, X: Array, Y: Array) -> float:
         """Return the cost, a number on the scale of (0.4)."""
+        check_shapes(self.n_samples, X, Y)
         propagate(X, self.weights.of(p), self.activations)
         return float(mean_cost(Y, self.activations, self.work))
 

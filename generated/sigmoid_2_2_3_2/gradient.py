@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# a8ffd142bc49f48d30f5d3f4e16cadbe1033789cffc718ae568169540cb921c1
+# 670695f9a696a1bd24f50c7ebf3cde68f31d106b3c367c740e86d4a3dc1bef25
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2, by a forward and a backward pass."""
 
@@ -19,9 +19,11 @@ from .parameters import (
     Array,
     Arrays,
     Views,
+    allocate,
     as_parameters,
     as_samples,
     carve,
+    check_shapes,
 )
 
 
@@ -80,7 +82,8 @@ class GradientWorkspace:
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
-        memory = [np.empty(n_samples * size, dtype) for size in (2, 3, 3, 2)]
+        self.n_samples = n_samples
+        memory = allocate(n_samples, (2, 3, 3, 2), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 2),  # a2
             carve(memory[1], n_samples, 3),  # a3
@@ -100,6 +103,7 @@ class GradientWorkspace:
     def gradient(self, p: Array, X: Array, Y: Array, out: Array | None = None) -> Array:
         """Return the gradient of the cost, (s,)."""
         g = self.g if out is None else out
+        check_shapes(self.n_samples, X, Y)
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
         backpropagate(X, Y, weights, self.activations, self.work, self.blocks.of(g))
@@ -110,6 +114,7 @@ class GradientWorkspace:
     ) -> tuple[float, Array]:
         """Return the cost and its gradient, (s,)."""
         g = self.g if out is None else out
+        check_shapes(self.n_samples, X, Y)
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
         cost = float(mean_cost(Y, self.activations, self.cost_work))

@@ -2,9 +2,12 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# a8ffd142bc49f48d30f5d3f4e16cadbe1033789cffc718ae568169540cb921c1
+# 670695f9a696a1bd24f50c7ebf3cde68f31d106b3c367c740e86d4a3dc1bef25
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
-"""Training the network 2-2-3-2: gradient descent, its stochastic forms, Levenberg-Marquardt."""
+"""Training the network 2-2-3-2: gradient descent, its stochastic forms, Levenberg-Marquardt.
+
+A callback sees the vector that is being trained: copy it to keep it.
+"""
 
 from __future__ import annotations
 
@@ -75,12 +78,11 @@ class _Recorder:
         return None
 
 
-def descend(p: Array, g: Array, eta: float) -> Array:
-    """Return p after one descent step along the gradient g."""
+def descend(p: Array, g: Array, eta: float) -> None:
+    """Move p in place by one descent step along the gradient g, which is used up."""
     # (3.1) p'_q = p_q - eta g_q
-    t1 = np.multiply(g, eta)  # (3.1)
-    p_new = np.subtract(p, t1)  # (3.1)
-    return p_new
+    np.multiply(g, eta, out=g)  # (3.1)
+    np.subtract(p, g, out=p)  # (3.1)
 
 
 def gradient_descent(
@@ -103,9 +105,10 @@ def gradient_descent(
         TypeError: if p, X or Y is not made of real numbers.
         ValueError: if a shape or a setting is wrong, or an entry is not finite.
     """
-    p, (X, Y) = as_parameters(p), as_samples(X, Y)
+    p, (X, Y) = as_parameters(p).copy(), as_samples(X, Y)
     _check(eta=eta, steps=steps)
     work, recorder = GradientWorkspace(len(X)), _Recorder(goal, callback)
+    moved = p.copy()
     step = 0
     cost, g = work.cost_and_gradient(p, X, Y)
     reason = recorder.record(step, p, cost)
@@ -114,12 +117,13 @@ def gradient_descent(
             if gtol > 0 and float(np.linalg.norm(g)) <= gtol:
                 reason = StopReason.GRADIENT
                 break
-            moved = descend(p, g, eta)
+            moved[:] = p
+            descend(moved, g, eta)
             cost_moved, g = work.cost_and_gradient(moved, X, Y)
             step += 1
             reason = recorder.record(step, moved, cost_moved)
             if reason is not StopReason.NON_FINITE:
-                p, cost = moved, cost_moved
+                p, moved, cost = moved, p, cost_moved
     except KeyboardInterrupt:
         reason = StopReason.INTERRUPTED
     return TrainingResult(
@@ -190,7 +194,7 @@ def sgd(
 
 
 class _Batches:
-    """Descent steps on batches of samples; repeated calls allocate no arrays but the new p."""
+    """Descent steps on batches of samples; repeated calls allocate no arrays."""
 
     def __init__(self, X: Array, Y: Array, batch: int) -> None:
         self.X, self.Y, self.batch = X, Y, batch
@@ -206,7 +210,7 @@ class _Batches:
         for rows in drawn:
             np.take(self.X, rows, axis=0, out=self.inputs, mode="clip")
             np.take(self.Y, rows, axis=0, out=self.targets, mode="clip")
-            p[:] = descend(p, self.work.gradient(p, self.inputs, self.targets), eta)
+            descend(p, self.work.gradient(p, self.inputs, self.targets), eta)
 
 
 def levenberg_marquardt(

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 45a430f74f6c4bff28f0234ff0fd84df434309b713cde14e7038c763a84d656e
+# 6d3fff71abf1299341d3885c0d27448d4c5e7b280b1c0b70ba4e1ef7285f76ae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-8-8-2, its cost and its residual."""
 
@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .parameters import Array, Arrays, Views, as_inputs, as_parameters, as_samples, carve
+from .parameters import (
+    Array,
+    Arrays,
+    Views,
+    allocate,
+    as_inputs,
+    as_parameters,
+    as_samples,
+    carve,
+    check_shapes,
+)
 
 
 def propagate(X: Array, weights: Arrays, activations: Arrays) -> None:
@@ -76,7 +86,8 @@ class ForwardWorkspace:
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
-        memory = [np.empty(n_samples * size, dtype) for size in (8, 8)]
+        self.n_samples = n_samples
+        memory = allocate(n_samples, (8, 8), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 8),  # a2
             carve(memory[1], n_samples, 8),  # a3
@@ -89,11 +100,13 @@ class ForwardWorkspace:
 
     def forward(self, p: Array, X: Array) -> Array:
         """Return F(X), (N, 2), a buffer of this workspace."""
+        check_shapes(self.n_samples, X)
         propagate(X, self.weights.of(p), self.activations)
         return self.activations[-1]
 
     def cost(self, p: Array, X: Array, Y: Array) -> float:
         """Return the cost, a number on the scale of (0.4)."""
+        check_shapes(self.n_samples, X, Y)
         propagate(X, self.weights.of(p), self.activations)
         return float(mean_cost(Y, self.activations, self.work))
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 45a430f74f6c4bff28f0234ff0fd84df434309b713cde14e7038c763a84d656e
+# 6d3fff71abf1299341d3885c0d27448d4c5e7b280b1c0b70ba4e1ef7285f76ae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-8-8-2, by a forward and a backward pass."""
 
@@ -19,9 +19,11 @@ from .parameters import (
     Array,
     Arrays,
     Views,
+    allocate,
     as_parameters,
     as_samples,
     carve,
+    check_shapes,
 )
 
 
@@ -80,7 +82,8 @@ class GradientWorkspace:
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
-        memory = [np.empty(n_samples * size, dtype) for size in (8, 8, 8, 2)]
+        self.n_samples = n_samples
+        memory = allocate(n_samples, (8, 8, 8, 2), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 8),  # a2
             carve(memory[1], n_samples, 8),  # a3
@@ -100,6 +103,7 @@ class GradientWorkspace:
     def gradient(self, p: Array, X: Array, Y: Array, out: Array | None = None) -> Array:
         """Return the gradient of the cost, (s,)."""
         g = self.g if out is None else out
+        check_shapes(self.n_samples, X, Y)
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
         backpropagate(X, Y, weights, self.activations, self.work, self.blocks.of(g))
@@ -110,6 +114,7 @@ class GradientWorkspace:
     ) -> tuple[float, Array]:
         """Return the cost and its gradient, (s,)."""
         g = self.g if out is None else out
+        check_shapes(self.n_samples, X, Y)
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
         cost = float(mean_cost(Y, self.activations, self.cost_work))

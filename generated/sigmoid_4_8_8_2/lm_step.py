@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 45a430f74f6c4bff28f0234ff0fd84df434309b713cde14e7038c763a84d656e
+# 6d3fff71abf1299341d3885c0d27448d4c5e7b280b1c0b70ba4e1ef7285f76ae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2 and the Levenberg-Marquardt step."""
 
@@ -19,10 +19,12 @@ from .parameters import (
     Array,
     Arrays,
     Views,
+    allocate,
     as_inputs,
     as_parameters,
     as_samples,
     carve,
+    check_shapes,
 )
 
 N_OUTPUTS = 2
@@ -124,7 +126,8 @@ class JacobianWorkspace:
                 f"expected a Jacobian of at most {MAX_JACOBIAN_BYTES / 2**30:g} GiB, got one of "
                 f"{needed / 2**30:.1f} GiB; use fewer samples or raise MAX_JACOBIAN_BYTES"
             )
-        memory = [np.empty(n_samples * size, dtype) for size in (8, 16, 16, 4, 2)]
+        self.n_samples = n_samples
+        memory = allocate(n_samples, (8, 16, 16, 4, 2), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 8),  # a2
             carve(memory[1], n_samples, 8),  # a3
@@ -150,6 +153,7 @@ class JacobianWorkspace:
 
     def jacobian(self, p: Array, X: Array) -> Array:
         """Return the Jacobian of F in p, (N 2, s)."""
+        check_shapes(self.n_samples, X)
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
         differentiate(X, weights, self.activations, self.work, self.rows)
@@ -157,6 +161,7 @@ class JacobianWorkspace:
 
     def residual_and_jacobian(self, p: Array, X: Array, Y: Array) -> tuple[Array, Array]:
         """Return the residual, (N 2,), and the Jacobian of F, (N 2, s)."""
+        check_shapes(self.n_samples, X, Y)
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
         subtract_output(Y, self.r.reshape(Y.shape), self.activations)

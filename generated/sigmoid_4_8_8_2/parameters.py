@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 45a430f74f6c4bff28f0234ff0fd84df434309b713cde14e7038c763a84d656e
+# 6d3fff71abf1299341d3885c0d27448d4c5e7b280b1c0b70ba4e1ef7285f76ae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 4-8-8-2, and the checks on everything that comes in.
 
@@ -86,6 +86,29 @@ class Views:
             self._views = unpack(p)
             self._array = p
         return self._views
+
+
+def allocate(n_samples: int, sizes: tuple[int, ...], dtype: Any) -> Arrays:
+    """Return a flat array for each number of entries per sample.
+
+    Raises:
+        ValueError: if n_samples is not a whole number from 1.
+    """
+    if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
+        raise ValueError(f"n_samples: expected a whole number from 1, got {n_samples!r}")
+    return tuple(np.empty(int(n_samples) * size, dtype) for size in sizes)
+
+
+def check_shapes(n_samples: int, X: Array, Y: Array | None = None) -> None:
+    """Refuse samples that do not fit a workspace: they would be broadcast without a word.
+
+    Raises:
+        ValueError: if X is not (n_samples, 4) or Y not (n_samples, 2).
+    """
+    if X.shape != (n_samples, 4):
+        raise ValueError(f"X: expected shape ({n_samples}, 4), got {X.shape}")
+    if Y is not None and Y.shape != (n_samples, 2):
+        raise ValueError(f"Y: expected shape ({n_samples}, 2), got {Y.shape}")
 
 
 def carve(memory: Array, *shape: int) -> Array:
