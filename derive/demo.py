@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -93,10 +94,11 @@ def _watched(console: Console, name: str, total: int, train: Callable[[Any], Any
 
 def _table(net: ModuleType, results: dict[str, tuple[Any, float]]) -> Table:
     scale = 2 * len(article.X)
-    table = Table(title="From the article's own starting point")
-    for heading in ("method", "steps", "Cost (0.4)", "sum of squares", "seconds", "stopped by"):
-        left = heading in ("method", "stopped by")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=heading == "method")
+    table = Table(title="From the article's own starting point", box=box.SIMPLE, padding=(0, 1))
+    widths = {"method": 19, "steps": 9, "Cost (0.4)": 10, "sum of squares": 10, "seconds": 7, "stopped by": 9}
+    for heading, width in widths.items():
+        words = heading in ("method", "stopped by")
+        table.add_column(heading, justify="left" if words else "right", min_width=width)
     start = net.cost(article.START, article.X, article.Y)
     table.add_row("start", "0", f"{start:.4e}", f"{scale * start:.4e}", "", "")
     for name, (result, seconds) in results.items():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from fractions import Fraction
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, permutations, product
 
 import pytest
 from evaluation import Evaluation, arbitrary
 from expressions import COLUMNS, FREE, ROWS, A, B, altered, c, f, nested_sums, rewritten
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Add, Expr, IndexedBase, Integer, KroneckerDelta, Max, Mul, Rational, Sum, Symbol
+from sympy import Add, Expr, Function, IndexedBase, Integer, KroneckerDelta, Max, Mul, Rational, Sum, Symbol
 
 from derive.calculus.normal_form import equal, normal_form
 from derive.quantities import Index, L, l, total
@@ -182,6 +182,14 @@ def test_a_hexagon_is_not_two_triangles_although_every_index_looks_alike():
     assert equal(total(triangles, *names), total(A[p, q] * A[q, r] * A[r, p], p, q, r) ** 2)
 
 
+def test_tied_indices_that_play_different_parts_are_each_tried():
+    p, q, r, s, t = rows("p", "q", "r", "s", "t")
+    together = A[p, q] * A[q, p] * A[r, s] * A[s, t] * A[t, r]  # every index: once left, once right
+    reference = normal_form(total(together, p, q, r, s, t))
+    for order in permutations((p, q, r, s, t)):
+        assert normal_form(total(together, *order)) == reference
+
+
 # -- widths and Kronecker deltas -----------------------------------------------------------------------
 
 
@@ -207,6 +215,8 @@ def test_a_kronecker_sum_collapses_onto_an_index_of_the_same_range_only():
     assert not equal(total(KroneckerDelta(p, wide), p), Integer(1))
     assert not equal(total(KroneckerDelta(p, wide), p, wide), ROWS)
     assert not equal(total(KroneckerDelta(p, Integer(3)) * B[p], p), B[3])
+    later = Index("p", ROWS)  # made after the other one: the delta may spell its indices the other way
+    assert equal(total(KroneckerDelta(p, wide), p, wide), total(KroneckerDelta(wide, later), wide, later))
 
 
 def test_a_chain_of_kronecker_deltas_collapses_in_any_order():
@@ -216,12 +226,17 @@ def test_a_chain_of_kronecker_deltas_collapses_in_any_order():
     assert equal(total(chain, q, r), KroneckerDelta(p, s) * A[p, p])
     assert equal(total(chain, p, q, r, s), total(A[q, q], q))
     assert equal(total(KroneckerDelta(p, q) ** 3, p, q), ROWS)
+    twice = KroneckerDelta(p, q) * (KroneckerDelta(p, q) + c) * KroneckerDelta(q, r) * B[r]
+    assert equal(total(twice, p, q, r), (1 + c) * total(B[s], s))
+    assert equal(twice, (1 + c) * KroneckerDelta(p, q) * KroneckerDelta(q, r) * B[p])
 
 
 def test_a_delta_of_two_free_indices_exchanges_them_but_stays():
     i, j, _ = FREE
     assert equal(KroneckerDelta(i, j) * B[i], KroneckerDelta(j, i) * B[j])
     assert equal(KroneckerDelta(i, j) ** 2 * A[i, j], KroneckerDelta(i, j) * A[j, i])
+    third = KroneckerDelta(i, 3)
+    assert equal(third * (third + B[i]), third + third * B[i])
     assert not equal(KroneckerDelta(i, j) * B[i], B[i])
     assert not equal(KroneckerDelta(i, j), Integer(1))
     assert not equal(KroneckerDelta(i, j), Integer(0))
@@ -253,6 +268,7 @@ def test_powers_cancel_and_a_sum_below_the_line_stays_there():
     p, q = rows("p", "q")
     assert equal(c**3 * c**-2, c)
     assert equal(1 / (total(B[p], p) + c), 1 / (c + total(B[q], q)))
+    assert equal(1 / total(B[p], p), 1 / total(B[q], q))
     assert not equal(1 / total(B[p], p), total(1 / B[p], p))
     assert not equal(1 / (c + B[p]), 1 / c + 1 / B[p])
 
@@ -266,6 +282,7 @@ def test_different_letters_layers_and_assumptions_are_different():
     assert equal(Z[l + 1 - 1, i], Z[l, i])
     assert not equal(Symbol("c"), Symbol("c", positive=True))
     assert not equal(f(c), c)
+    assert not equal(f(c), Function("g")(c))
 
 
 def test_a_definition_is_unfolded_with_the_index_at_hand():
