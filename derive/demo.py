@@ -94,7 +94,9 @@ def _watched(console: Console, name: str, total: int, train: Callable[[Any], Any
 
 def _table(net: ModuleType, results: dict[str, tuple[Any, float]]) -> Table:
     scale = 2 * len(article.X)
-    table = Table(title="From the article's own starting point", box=box.SIMPLE, padding=(0, 1))
+    table = Table(
+        title="From the article's own starting point", box=box.SIMPLE, pad_edge=False, collapse_padding=True
+    )
     widths = {"method": 19, "steps": 9, "Cost (0.4)": 10, "sum of squares": 10, "seconds": 7, "stopped by": 9}
     for heading, width in widths.items():
         words = heading in ("method", "stopped by")
