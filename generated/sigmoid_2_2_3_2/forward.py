@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 670695f9a696a1bd24f50c7ebf3cde68f31d106b3c367c740e86d4a3dc1bef25
+# 2fceb9427c2c5d77aba39e7b48cb5830f14022bbd3557f6213a9d6db2d39eff7
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-2-3-2, its cost and its residual."""
 
@@ -72,7 +72,7 @@ def mean_cost(Y: Array, activations: Arrays, work: Arrays) -> Any:
 
 
 def subtract_output(Y: Array, r: Array, activations: Arrays) -> None:
-    """Fill r (N, 2) with y - F of activations that ``propagate`` filled."""
+    """Fill r (N, 2) with the residual of activations that ``propagate`` filled."""
     _, _, a4 = activations
     # (0.5) r_ic = y_ic - a[4]_ic
     np.subtract(Y, a4, out=r)  # (0.5)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 670695f9a696a1bd24f50c7ebf3cde68f31d106b3c367c740e86d4a3dc1bef25
+# 2fceb9427c2c5d77aba39e7b48cb5830f14022bbd3557f6213a9d6db2d39eff7
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2 and the Levenberg-Marquardt step."""
 
@@ -170,7 +170,7 @@ class JacobianWorkspace:
 
 
 def residual(p: ArrayLike, X: ArrayLike, Y: ArrayLike) -> Array:
-    """Return y - F(x), (N 2,), sample by sample.
+    """Return the residual (0.5), target minus output, (N 2,), sample by sample.
 
     Raises:
         TypeError: if p, X or Y is not made of real numbers.
@@ -208,12 +208,12 @@ def lm_step(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
 
 
 def lm_step_primal(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
-    """Return ``lm_step`` from the s by s system (J^T J + mu I) h = J^T r."""
+    """Return ``lm_step`` from the system (2.3), s by s."""
     return solve_primal(*_prepare(p, X, Y, mu))
 
 
 def lm_step_dual(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
-    """Return ``lm_step`` from the N 2 by N 2 system: h = J^T (J J^T + mu I)^-1 r."""
+    """Return ``lm_step`` from the system (2.6), N 2 by N 2."""
     return solve_dual(*_prepare(p, X, Y, mu))
 
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 6d3fff71abf1299341d3885c0d27448d4c5e7b280b1c0b70ba4e1ef7285f76ae
+# a7a1717ef8321301dfe39a3028f26e42e0694d3d3903b770e6d0698444ac301d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2: forward pass, gradient, Levenberg-Marquardt step and training.
 
