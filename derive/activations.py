@@ -1,8 +1,8 @@
 """Activations: the definition, a stable way to compute it, and its derivative through its own output.
 
 The derivative is never typed: it is found from the definition and proved. A definition that is a rational
-function R of u = exp(-z) has d/dz = -u dR/du; where a = R(u) can be solved for u, the derivative becomes a
-rational function of a. Equality of rational functions is decided by ``cancel``; nothing is left to
+function R of u = exp(k z + c) has d/dz = k u dR/du; where a = R(u) can be solved for u, the derivative
+becomes a rational function of a. Equality of rational functions is decided by ``cancel``; nothing is left to
 ``simplify``.
 """
 
@@ -50,32 +50,50 @@ class Activation:
 def prove_through_output(definition: Expr, claimed: Expr) -> bool:
     """Decide whether sigma'(z) equals ``claimed`` at a = sigma(z), for all real z.
 
-    Both sides are rational in u = exp(-z) > 0, and ``cancel`` decides whether they are equal.
+    Both sides are rational in u, the exponential in the definition, and ``cancel`` decides whether they
+    are equal.
     """
-    u = Dummy("u", positive=True)
-    in_u = definition.subs(exp(-Z), u)
-    derivative = definition.diff(Z).subs(exp(-Z), u)
-    difference = derivative - claimed.subs(A, in_u)
-    if difference.has(Z) or not difference.is_rational_function(u):
+    exponential = _exponential(definition)
+    if exponential is None:
         return False
-    return bool(cancel(difference) == 0)
+    u = Dummy("u", positive=True)
+    derivative = definition.diff(Z).subs(exponential, u)
+    difference = derivative - claimed.subs(A, definition.subs(exponential, u))
+    return bool(not difference.has(Z) and cancel(difference) == 0)
+
+
+def _exponential(definition: Expr) -> Expr | None:
+    """Return exp(k z + c) if the definition is a rational function of it alone, else None."""
+    found = list(definition.atoms(exp))
+    u = Dummy("u", positive=True)
+    if len(found) != 1 or found[0].args[0].diff(Z).has(Z):
+        return None
+    in_u = definition.subs(found[0], u)
+    return None if in_u.has(Z) or not in_u.is_rational_function(u) else found[0]
 
 
 @cache
 def _through_output(definition: Expr) -> Expr:
+    exponential = _exponential(definition)
+    if exponential is None:
+        raise NotProvedError(f"expected an activation that is rational in one exponential, got {definition}")
     u = Dummy("u", positive=True)
-    in_u = definition.subs(exp(-Z), u)
-    if in_u.has(Z) or not in_u.is_rational_function(u):
-        raise NotProvedError(f"expected an activation that is rational in exp(-z), got {definition}")
+    in_u = definition.subs(exponential, u)
     solutions = solve(in_u - A, u)
     if len(solutions) != 1:
-        raise NotProvedError(f"expected {definition} to be solvable for exp(-z)")
-    found = factor(cancel((-u * in_u.diff(u)).subs(u, solutions[0])))
+        raise NotProvedError(f"expected {definition} to be solvable for {exponential}")
+    slope = exponential.args[0].diff(Z) * u
+    found = factor(cancel((slope * in_u.diff(u)).subs(u, solutions[0])))
     if isinstance(found, Mul) and (tidied := tidy_product(found)) is not None:
         found = tidied[1]
     if not prove_through_output(definition, found):
         raise NotProvedError(f"the derivative of {definition} through its output is not proved")
     return found
+
+
+def scaled_sigmoid(k: Expr, c: Expr) -> Expr:
+    """Return the notes' shifted and scaled sigmoid s(k(z - c)); its derivative is k a (1 - a)."""
+    return 1 / (1 + exp(-k * (Z - c)))
 
 
 SIGMOID = Activation("sigmoid", 1 / (1 + exp(-Z)), 1 / (1 + exp(Min(-Z, OVERFLOW_GUARD))))

@@ -40,6 +40,14 @@ INDEPENDENCE = Rule("independence", "df/dv = 0", "f does not depend on v")
 COORDINATES = Rule("independent coordinates", "dv_m/dv_j = delta_mj")
 COLLAPSE = Rule("Kronecker collapse", "sum_m delta_mj f_m = f_j", "j runs over the same range as m")
 SIGN = Rule("sign", "-(u - v) = v - u")
+DISTRIBUTIVE = Rule("distributive law", "u (v + w) = u v + u w, (u + v) w = u w + v w")
+COMMON_FACTOR = Rule("common factor", "u v + u w = u (v + w)")
+MULTIPLY_OUT = Rule(
+    "multiplying out",
+    "two sums of products are equal if they are the same term by term, bound indices renamed",
+    "decided by the normal form",
+)
+PREMISE = Rule("premise", "what the theorem assumes", "the premise that is named")
 
 RULES = (
     DEFINITION,
@@ -54,6 +62,10 @@ RULES = (
     COORDINATES,
     COLLAPSE,
     SIGN,
+    DISTRIBUTIVE,
+    COMMON_FACTOR,
+    MULTIPLY_OUT,
+    PREMISE,
 )
 
 
@@ -172,7 +184,7 @@ def tidy_sum(node: Sum) -> tuple[Rule, Expr] | None:
                     left = [other_limit for other_limit in limits if other_limit is not limit]
                     return COLLAPSE, Sum(rest, *left) if left else rest
     innermost, *outer = limits
-    outside = [f for f in factors if innermost[0] not in f.free_symbols]
+    outside = [f for f in factors if f != 1 and innermost[0] not in f.free_symbols]
     if outside:
         inside = Sum(Mul(*(f for f in factors if f not in outside)), innermost)
         moved = Mul(*outside) * inside

@@ -175,6 +175,7 @@ class Reading(ABC):
             raise TypeError(f"expected a whole power, got {expr}")
         base = self.operand(expr.base)
         raised = isinstance(expr.base, Indexed) and str(expr.base.base) in LAYERED
+        raised = raised or isinstance(expr.base, (Sum, Mul))
         return self.power(self.bracket(base) if raised else base, str(expr.exp))
 
     # -- order ---------------------------------------------------------------------------------------------
