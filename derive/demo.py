@@ -51,14 +51,19 @@ def run(directory: Path, steps: int, console: Console, stages: Stages) -> None:
 
 
 def _load(folder: Path) -> ModuleType:
-    """Import the package that was just written."""
+    """Import the package that was just written, leaving no trace among the imported modules."""
+    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == folder.name}
+    for name in before:
+        del sys.modules[name]
     sys.path.insert(0, str(folder.parent.resolve()))
     try:
-        for name in [name for name in sys.modules if name.split(".")[0] == folder.name]:
-            del sys.modules[name]
+        importlib.invalidate_caches()
         return importlib.import_module(folder.name)
     finally:
         sys.path.pop(0)
+        for name in [name for name in sys.modules if name.split(".")[0] == folder.name]:
+            del sys.modules[name]
+        sys.modules.update(before)
 
 
 def _methods(net: ModuleType, steps: int) -> list[tuple[str, int, Callable[[Any], Any]]]:

@@ -113,8 +113,8 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     backward = _others(routines.backpropagate, activations)
     rows = _others(routines.differentiate, activations)
     files: dict[str, dict[str, Any]] = {
-        "__init__.py": {"scalars": scalars},
-        "__main__.py": {"n_inputs": inputs, "n_outputs": outputs},
+        "__init__.py": {},
+        "__main__.py": {"scalars": scalars, "n_inputs": inputs, "n_outputs": outputs},
         "parameters.py": {
             "sizes": tuple_code(list(map(str, architecture.sizes)), 0),
             "n_parameters": architecture.n_parameters,

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 2fceb9427c2c5d77aba39e7b48cb5830f14022bbd3557f6213a9d6db2d39eff7
+# 9023b765273ba2bd8561bf064cb1e725dd29fd2f13db27ac7cf884168f19b58f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2 and the Levenberg-Marquardt step."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# a7a1717ef8321301dfe39a3028f26e42e0694d3d3903b770e6d0698444ac301d
+# 9338339379bedceef99ca831fa103a06038eedca1b32914cb9fea67aada5b5e6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -17,6 +17,8 @@ from .forward import ForwardWorkspace, mean_cost
 from .gradient import GradientWorkspace
 from .lm_step import JacobianWorkspace
 from .parameters import Array
+from .sample_steps import sample_steps
+from .train import descend
 
 N_SAMPLES = 5
 MAX_CHECKED = 200  # parameters looked at, one by one
@@ -52,8 +54,7 @@ def main() -> int:
         ahead[k] += h
         behind[k] -= h
         g_central[column] = (real.cost(ahead, X, Y) - real.cost(behind, X, Y)) / (2 * h)
-        F_ahead = real.forward(ahead, X).reshape(-1)
-        F_ahead = F_ahead.copy()
+        F_ahead = real.forward(ahead, X).reshape(-1).copy()
         J_central[:, column] = (F_ahead - real.forward(behind, X).reshape(-1)) / (2 * h)
 
     checks = [
@@ -65,6 +66,10 @@ def main() -> int:
     if N_PARAMETERS <= 2000:
         primal, dual = lm_step_primal(p, X, Y, 0.1), lm_step_dual(p, X, Y, 0.1)
         checks.append(("primal against dual step", relative(primal - p, dual - p), 1e-9))
+    written_out, by_arrays = p.copy(), p.copy()
+    sample_steps(written_out, X, Y, [1], 1.0)
+    descend(by_arrays, GradientWorkspace(1).gradient(p, X[1:2], Y[1:2]), 1.0)
+    checks.append(("scalar against array step", relative(written_out - p, by_arrays - p), 1e-12))
     failed = 0
     for name, deviation, limit in checks:
         good = deviation <= limit

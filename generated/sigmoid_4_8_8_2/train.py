@@ -2,12 +2,9 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# a7a1717ef8321301dfe39a3028f26e42e0694d3d3903b770e6d0698444ac301d
+# 9338339379bedceef99ca831fa103a06038eedca1b32914cb9fea67aada5b5e6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
-"""Training the network 4-8-8-2: gradient descent, its stochastic forms, Levenberg-Marquardt.
-
-A callback sees the vector that is being trained: copy it to keep it.
-"""
+"""Training the network 4-8-8-2: gradient descent, its stochastic forms, Levenberg-Marquardt."""
 
 from __future__ import annotations
 
@@ -73,7 +70,7 @@ class _Recorder:
             return StopReason.NON_FINITE
         if cost <= self.goal:
             return StopReason.GOAL
-        if self.callback is not None and self.callback(step, p, cost):
+        if self.callback is not None and self.callback(step, p.copy(), cost):
             return StopReason.CALLBACK
         return None
 
@@ -111,8 +108,9 @@ def gradient_descent(
     moved = p.copy()
     step = 0
     cost, g = work.cost_and_gradient(p, X, Y)
-    reason = recorder.record(step, p, cost)
+    reason = None
     try:
+        reason = recorder.record(step, p, cost)
         while reason is None and step < steps:
             if gtol > 0 and float(np.linalg.norm(g)) <= gtol:
                 reason = StopReason.GRADIENT
@@ -121,9 +119,9 @@ def gradient_descent(
             descend(moved, g, eta)
             cost_moved, g = work.cost_and_gradient(moved, X, Y)
             step += 1
-            reason = recorder.record(step, moved, cost_moved)
-            if reason is not StopReason.NON_FINITE:
+            if isfinite(cost_moved):
                 p, moved, cost = moved, p, cost_moved
+            reason = recorder.record(step, p, cost_moved)
     except KeyboardInterrupt:
         reason = StopReason.INTERRUPTED
     return TrainingResult(
@@ -174,8 +172,9 @@ def sgd(
     batches = _Batches(X, Y, batch)
     step, last = 0, 0
     cost = whole.cost(p, X, Y)
-    kept, reason = p.copy(), recorder.record(0, p, cost)
+    kept, reason = p.copy(), None
     try:
+        reason = recorder.record(0, p, cost)
         for drawn in _chunks(draws, every):
             if reason is not None:
                 break
@@ -183,9 +182,9 @@ def sgd(
             step += len(drawn)
             if step - last >= every or step == steps:
                 cost_now, last = whole.cost(p, X, Y), step
-                reason = recorder.record(step, p, cost_now)
-                if reason is not StopReason.NON_FINITE:
+                if isfinite(cost_now):
                     kept[:], cost = p, cost_now
+                reason = recorder.record(step, kept, cost_now)
     except KeyboardInterrupt:
         reason = StopReason.INTERRUPTED
     return TrainingResult(
@@ -238,15 +237,16 @@ def levenberg_marquardt(
         TypeError: if p, X or Y is not made of real numbers.
         ValueError: if a shape or a setting is wrong, or an entry is not finite.
     """
-    p, (X, Y) = as_parameters(p), as_samples(X, Y)
+    p, (X, Y) = as_parameters(p).copy(), as_samples(X, Y)
     _check(mu=mu, mu_min=mu_min, mu_max=mu_max, steps=steps)
     work, whole = JacobianWorkspace(len(X)), ForwardWorkspace(len(X))
     slope = GradientWorkspace(len(X)) if gtol > 0 else None
     recorder = _Recorder(goal, callback)
     step, evaluations = 0, 1
     cost = whole.cost(p, X, Y)
-    reason = recorder.record(step, p, cost)
+    reason = None
     try:
+        reason = recorder.record(step, p, cost)
         while reason is None and step < steps:
             if slope is not None and float(np.linalg.norm(slope.gradient(p, X, Y))) <= gtol:
                 reason = StopReason.GRADIENT
@@ -328,7 +328,10 @@ def _chunks(draws: Iterator[Array], every: int) -> Iterator[Array]:
 
 def _given(indices: ArrayLike, n_samples: int) -> Array:
     """Return the caller's indices as (steps, batch), checked."""
-    rows = np.asarray(indices)
+    try:
+        rows = np.asarray(indices)
+    except ValueError:
+        raise ValueError("indices: expected whole numbers, got rows of unequal length") from None
     if rows.dtype.kind not in "iu" or rows.ndim not in (1, 2) or rows.size == 0:
         raise ValueError(
             "indices: expected whole numbers of shape (steps,) or (steps, batch), "
