@@ -66,6 +66,28 @@ def prove(
         raise typer.Exit(1)
 
 
+@app.command(epilog="Examples: [bold]derive theorems[/bold], [bold]derive theorems woodbury --steps[/bold]")
+def theorems(
+    key: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One theorem; all without it.")] = None,
+    steps: Annotated[bool, typer.Option("--steps", help="Show every step with its rule.")] = False,
+) -> None:
+    """Prove the theorems beside Lemma 1, and refute what the source notes print wrongly."""
+    from derive import show
+    from derive.theorems.catalogue import theorems as all_theorems
+
+    known = all_theorems()
+    chosen = [theorem for theorem in known if key in (None, theorem.key)]
+    if not chosen:
+        names = ", ".join(theorem.key for theorem in known)
+        raise UserError(f"expected one of {names}; got {key!r}")
+    console = Console()
+    show.show_theorem_list(console, chosen, steps)
+    if key is None:
+        show.show_refutations(console)
+    if not all(theorem.holds for theorem in chosen):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: [bold]derive latex 2-2-3-2 -o lemma.tex && pdflatex lemma.tex[/bold]")
 def latex(
     architecture: ArchitectureText,

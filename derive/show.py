@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from derive.calculus.derivation import Derivation
 from derive.printers.text import equation_text, expression_text
 from derive.proof import Proof
 from derive.stages import Stages
 from derive.theorems.lemma1 import derive_in_general
+from derive.theorems.refutations import refutations
+from derive.theorems.theorem import Theorem
 
 _OUTCOMES = {True: "[green]proved[/green]", False: "[red]refuted[/red]", None: "[yellow]not decided[/yellow]"}
 _RANGES = {"1.1": "", "1.2": "l = 2..L-1", "1.3": "l = 2..L", "1.4": "l = 2..L"}
@@ -34,21 +39,58 @@ def show_steps(console: Console) -> None:
     """Print the general derivation, each step with its rule, and what the rules ask for."""
     used: dict[str, str] = {}
     for derived in derive_in_general():
-        table = Table(title=f"Derivation of ({derived.equation.number})", title_justify="left", box=None)
-        table.add_column("expression", overflow="fold")
-        table.add_column("rule", style="cyan")
-        table.add_row(escape(expression_text(derived.derivation.start)), "")
+        console.print(_step_table(f"Derivation of ({derived.equation.number})", derived.derivation))
+        console.print()
         for step in derived.derivation.steps:
-            rule = f"{step.rule.name}: {step.note}" if step.note else step.rule.name
-            table.add_row(escape(f"= {expression_text(step.after)}"), escape(rule))
             if step.rule.side_condition != "none":
                 used[step.rule.name] = step.rule.side_condition
-        console.print(table)
-        console.print()
     console.print("[bold]Side conditions of the rules[/bold]")
     for name, condition in used.items():
         console.print(f"  [cyan]{name}[/cyan]: {escape(condition)}", highlight=False)
     console.print()
+
+
+def _step_table(title: str, derivation: Derivation) -> Table:
+    table = Table(title=escape(title), title_justify="left", box=None)
+    table.add_column("expression", overflow="fold")
+    table.add_column("rule", style="cyan")
+    table.add_row(escape(expression_text(derivation.start)), "")
+    for step in derivation.steps:
+        rule = f"{step.rule.name}: {step.note}" if step.note else step.rule.name
+        table.add_row(escape(f"= {expression_text(step.after)}"), escape(rule))
+    return table
+
+
+def show_theorem_list(console: Console, theorems: Sequence[Theorem], steps: bool) -> None:
+    """Print theorems with their premises and parts, and the steps of each part if asked for."""
+    for theorem in theorems:
+        outcome = _OUTCOMES[theorem.holds]
+        console.print(f"[bold]{escape(theorem.title)}[/bold] ({theorem.key}): {outcome}", highlight=False)
+        console.print(escape(f"  {theorem.conclusion}"), highlight=False)
+        for premise in theorem.premises:
+            console.print(escape(f"  premise: {premise}"), style="dim", highlight=False)
+        for part in theorem.parts:
+            if not steps:
+                console.print(
+                    escape(f"  ({part.equation.number})  {equation_text(part.equation)}"), highlight=False
+                )
+                continue
+            title = f"({part.equation.number}) {part.equation.name}"
+            console.print(_step_table(title, part.derivation))
+        console.print()
+
+
+def show_refutations(console: Console) -> None:
+    """Print what the source notes print wrongly, with the smallest counterexample and the mended form."""
+    for refuted in refutations():
+        values = ", ".join(f"{name} = {value}" for name, value in refuted.values)
+        console.print(f"[red]false[/red]   {escape(refuted.printed)}", highlight=False)
+        console.print(
+            f"        {escape(refuted.claim)}: at {values} it is {refuted.found}, not {refuted.claimed}",
+            highlight=False,
+        )
+        console.print(f"        but note: {escape(refuted.trap)}", style="dim", highlight=False)
+        console.print(f"[green]mended[/green]  {escape(refuted.mended)}\n", highlight=False)
 
 
 def show_verdicts(console: Console, proof: Proof) -> None:

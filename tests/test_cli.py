@@ -69,6 +69,19 @@ def test_prove_shows_steps_with_their_rules(monkeypatch, capsys):
     assert "Kronecker collapse" in out
 
 
+def test_theorems_are_listed_with_steps_and_refutations(monkeypatch, capsys):
+    assert run(monkeypatch, "theorems") == 0
+    out = capsys.readouterr().out
+    assert out.count(": proved") == 4
+    assert out.count("mended") == 5
+    assert run(monkeypatch, "theorems", "woodbury", "--steps") == 0
+    out = capsys.readouterr().out
+    assert "U C V A^-1" in out
+    assert "premise: C C^-1 = I" in out
+    assert run(monkeypatch, "theorems", "fermat") == 2
+    assert "expected one of descent" in capsys.readouterr().err
+
+
 def test_generate_writes_then_checks_then_sees_drift(monkeypatch, capsys, tmp_path):
     assert run(monkeypatch, "generate", "2-3-1", "-o", str(tmp_path)) == 0
     assert run(monkeypatch, "generate", "2-3-1", "-o", str(tmp_path), "--check") == 0

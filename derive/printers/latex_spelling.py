@@ -9,7 +9,7 @@ from sympy import Expr, Indexed, Symbol
 from derive.printers.reading import Reading
 from derive.quantities import Index, Partial
 
-_GREEK = {"delta", "Delta", "eta", "mu", "sigma"}
+_GREEK = {"delta", "Delta", "eta", "lambda", "mu", "sigma"}
 _LETTERS = {"Cost": r"\mathrm{Cost}", "phi": r"\varphi", "exp": r"\exp"}
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -31,6 +31,9 @@ def letter(name: str) -> str:
         return f"\\{name}"
     if name in _LETTERS:
         return _LETTERS[name]
+    for ending in ("^-1", "^T"):
+        if name.endswith(ending):
+            return f"{letter(name.removesuffix(ending))}^{{{ending[1:]}}}"
     stem = name.rstrip("'")
     if len(stem) == 1 and stem.isalnum():
         return name

@@ -140,6 +140,8 @@ class Reading(ABC):
 
     def _product(self, expr: Mul) -> str:
         """Spell a product without its sign."""
+        if not expr.is_commutative:
+            return self._ordered_product(expr)
         coefficient, factors = expr.as_coeff_mul()
         below = [f for f in factors if isinstance(f, Pow) and f.exp.is_negative]
         scalars = sorted((f for f in factors if _is_scalar(f)), key=self._factor_key)
@@ -149,6 +151,13 @@ class Reading(ABC):
             swallows = self.is_open(factor) and factor is not rest[-1]
             parts.append(self.bracket(self.read(factor)) if swallows else self.operand(factor))
         return " ".join(parts)
+
+    def _ordered_product(self, expr: Mul) -> str:
+        """Spell a product of matrices in the order in which they stand."""
+        scalars, matrices = expr.args_cnc()
+        number = abs(Mul(*scalars))
+        front = [] if number == 1 else [self.operand(number)]
+        return " ".join([*front, *(self.operand(matrix) for matrix in matrices)])
 
     def _front(self, coefficient: Rational, scalars: list[Expr], below: list[Expr]) -> list[str]:
         """Spell number, scalars and denominator, as one fraction if there is a denominator."""
