@@ -94,21 +94,29 @@ def latex(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; standard output without it.")
     ] = None,
+    fragment: Annotated[
+        bool, typer.Option("--fragment", help="Only displays, for your own paper; they need amsmath.")
+    ] = False,
+    level: Annotated[
+        str, typer.Option("--level", help="How many steps: student, lecturer or terse.")
+    ] = "student",
     force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Print the derivation as a LaTeX document."""
     from derive.architecture import Architecture
-    from derive.latex_document import latex_document
+    from derive.latex_document import latex_document, latex_fragment
+    from derive.printers.levels import Level
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
     from derive.writing import write_text
 
+    if level not in list(Level):
+        raise UserError(f"expected --level student, lecturer or terse, got {level!r}")
     stages = Stages()
     proof = prove_lemma(Architecture.parse(architecture), stages=stages)
-    proof.require()
     with stages("print"):
-        text = latex_document(proof)
+        text = (latex_fragment if fragment else latex_document)(proof, Level(level))
     if output is None:
         typer.echo(text, nl=False)
     else:

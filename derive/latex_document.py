@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Expr
 
 from derive.activations import ACTIVATIONS, Z
+from derive.calculus.derivation import Derivation
 from derive.calculus.rules import RULES, Rule
 from derive.equation import Equation
 from derive.network import Network, Objective, mean_cost, output, sample_cost
@@ -23,19 +24,25 @@ from derive.numbered import (
 )
 from derive.printers.latex import (
     MAX_SHOWN_LAYERS,
+    derivation_latex,
     derivation_lines,
     equation_latex,
     numbered_latex,
+    rule_names,
 )
 from derive.printers.latex_notation import notation, symbols
 from derive.printers.latex_prose import prose
+from derive.printers.levels import Level
+from derive.printers.tikz import network_tikz
 from derive.proof import Proof
 from derive.quantities import Partial, Sigma, SigmaPrime
 from derive.templates_path import templates_directory
 from derive.theorems.backpropagation import Derived
+from derive.theorems.catalogue import theorems
 from derive.theorems.descent import descent_update
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.levenberg_marquardt import model, phi
+from derive.theorems.theorem import Theorem
 from derive.version import MARKER, tool_version
 
 TEMPLATE = "article.tex.j2"
@@ -62,14 +69,40 @@ class Part:
     lines: tuple[Reason, ...]
 
 
-def latex_document(proof: Proof) -> str:
-    """Return the article for a proof.
+@dataclass(frozen=True)
+class TheoremText:
+    """A theorem beside the lemma as the template sets it."""
+
+    title: str
+    conclusion: str
+    premises: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
+def latex_document(proof: Proof, level: Level = Level.STUDENT) -> str:
+    """Return the article for a proof; ``level`` says how many of the steps are shown.
 
     Raises:
         NotProvedError: if a claim of the proof does not hold; nothing is printed then.
     """
     proof.require()
-    return environment().get_template(TEMPLATE).render(context(proof))
+    return environment().get_template(TEMPLATE).render(context(proof, level))
+
+
+def latex_fragment(proof: Proof, level: Level = Level.STUDENT) -> str:
+    """Return the lemma and its four derivations as displays for someone's own paper; it needs amsmath.
+
+    Raises:
+        NotProvedError: if a claim of the proof does not hold; nothing is printed then.
+    """
+    proof.require()
+    lemma = derive_in_general()
+    displays = [f"% {MARKER} {tool_version()}: derive latex {proof.architecture.label} --fragment"]
+    displays.append(numbered_latex([derived.equation for derived in lemma]))
+    for derived in lemma:
+        displays.append(f"% derivation of ({derived.equation.number})")
+        displays.append(derivation_latex(derived.derivation, level=level, environment="align*"))
+    return "\n".join(displays) + "\n"
 
 
 def environment() -> Environment:
@@ -90,7 +123,7 @@ def environment() -> Environment:
     )
 
 
-def context(proof: Proof) -> dict[str, object]:
+def context(proof: Proof, level: Level = Level.STUDENT) -> dict[str, object]:
     """Return what the template reads, every formula printed."""
     shape, general = proof.architecture, Network()
     lemma, outputs = derive_in_general(), output(general)
@@ -109,7 +142,10 @@ def context(proof: Proof) -> dict[str, object]:
         "output": _line(outputs.symbol, outputs.define(general)),
         "sample_cost": _line(sample_cost().symbol, sample_cost().define(general)),
         "lemma": numbered_latex([d.equation for d in lemma]),
-        "parts": [_part(d) for d in lemma],
+        "parts": [_part(d.equation, d.derivation, level) for d in lemma],
+        "picture": network_tikz(shape),
+        "passes": _passes(lemma),
+        "theorems": [_theorem(theorem, level) for theorem in theorems()],
         "activations": [_activation(name) for name in sorted(set(shape.activations))],
         "own_forward": numbered_latex(_forward(proof, layers)),
         "own_backward": numbered_latex([d.equation for d in proof.sample if d.layer in layers]),
@@ -143,13 +179,24 @@ def _name(eq: Equation) -> str:
     return rf"\text{{{prose(eq.name)}}}"
 
 
-def _part(derived: Derived) -> Part:
-    start, lines = derivation_lines(derived.derivation)
+def _part(equation: Equation, derivation: Derivation, level: Level) -> Part:
+    start, lines = derivation_lines(derivation, samples=equation.number[0] not in "01", level=level)
     reasons = (
-        Reason(line.expression, prose(line.rule.name), prose(line.note), _condition(line.rule))
-        for line in lines
+        Reason(line.expression, rule_names(line), prose(line.note), _condition(line.rule)) for line in lines
     )
-    return Part(derived.equation.number, prose(derived.equation.name), start, tuple(reasons))
+    return Part(equation.number, prose(equation.name), start, tuple(reasons))
+
+
+def _theorem(theorem: Theorem, level: Level) -> TheoremText:
+    parts = tuple(_part(part.equation, part.derivation, level) for part in theorem.parts)
+    premises = tuple(prose(premise) for premise in theorem.premises)
+    return TheoremText(prose(theorem.title), prose(theorem.conclusion), premises, parts)
+
+
+def _passes(lemma: tuple[Derived, ...]) -> dict[str, str]:
+    """Return the lines of the forward and the backward pass, by the number of their equation."""
+    equations = [*forward_equations(Network()), *(derived.equation for derived in lemma)]
+    return {f"e{eq.number.replace('.', '')}": equation_latex(eq) for eq in equations}
 
 
 def _condition(rule: Rule) -> str:

@@ -1,7 +1,7 @@
 """The forward pass as equations in index notation, and what is differentiated: the objectives.
 
 A ``Network`` with an architecture has its sizes and depth; without one it is the general network of the
-theorem, with L layers of widths n_1..n_L. Equation numbers 0.x belong to this module.
+theorem, with L layers (or a given number of them) of widths n_1..n_L. Equation numbers 0.x belong to this module.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ class Network:
     """A feed-forward network: a[1] = x, z[l] = W[l] a[l-1] + b[l], a[l] = sigma_l(z[l])."""
 
     architecture: Architecture | None = None
+    layers: int | None = None  # a depth with symbolic widths, where there is no architecture
 
     @property
     def depth(self) -> Expr:
         """The number of layers, a number or the symbol L."""
-        return L if self.architecture is None else Integer(self.architecture.depth)
+        if self.architecture is not None:
+            return Integer(self.architecture.depth)
+        return L if self.layers is None else Integer(self.layers)
 
     def width(self, layer: Expr) -> Expr:
         """Return n_l, a number for a given architecture and ``n[l]`` in general."""

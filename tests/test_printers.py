@@ -39,6 +39,7 @@ from derive.printers.text import equation_text, expression_text
 from derive.proof import Proof, prove
 from derive.quantities import Index, N, Partial, Sigma, a, b, delta, l, total, w, z
 from derive.templates_path import templates_directory
+from derive.theorems.catalogue import theorems
 from derive.theorems.descent import descent_update
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.levenberg_marquardt import J, h, p_old, s
@@ -247,7 +248,9 @@ def test_prose_sets_mathematics_and_escapes_the_rest():
 def test_every_number_that_is_cited_exists(document: str, proof: Proof):
     tags = set(re.findall(r"\\tag\{([^}]*)\}", document))
     assert tags == NUMBERS
-    assert set(re.findall(r"\((\d\.\d)\)", document)) <= tags
+    headings = set(re.findall(r"\\subsubsection\*\{\((\d\.\d+)\)", document))
+    assert headings == {part.equation.number for theorem in theorems() for part in theorem.parts}
+    assert set(re.findall(r"\((\d\.\d+)\)", document)) <= tags | headings
     derived = (*proof.sample, *proof.mean, *proof.scaled, *proof.output)
     assert {d.equation.number for d in derived} <= tags
 

@@ -19,6 +19,7 @@ from derive.network import Network
 from derive.numbered import forward_equations, lemma_equations
 from derive.printers.latex_prose import prose
 from derive.printers.latex_spelling import Latex
+from derive.printers.levels import Level, shown
 from derive.printers.naming import is_sample
 from derive.quantities import Index
 
@@ -30,11 +31,15 @@ MAX_SHOWN_LAYERS = 4
 
 @dataclass(frozen=True)
 class Line:
-    """One step of a derivation in LaTeX: the expression reached, the rule and the step's note."""
+    """A step of a derivation in LaTeX: the expression reached, the rule, the step's note.
+
+    ``silent`` names the rules of steps before it that are not shown.
+    """
 
     expression: str
     rule: Rule
     note: str
+    silent: tuple[str, ...] = ()
 
 
 def expression_latex(expr: Expr, samples: bool = False) -> str:
@@ -57,8 +62,8 @@ def ranges_latex(eq: Equation) -> str:
     """Return the ranges of an equation's free neuron indices: ``j = 1, 2``, ``k = 1, ..., 8``."""
     latex = Latex([eq.lhs, eq.rhs], samples=True)
     free = eq.lhs.free_symbols | eq.rhs.free_symbols
-    shown = [index for index in latex.names if index in free and not is_sample(index)]
-    return r",\; ".join(f"{latex.names[index]} = {_range(index, latex)}" for index in shown)
+    visible = [index for index in latex.names if index in free and not is_sample(index)]
+    return r",\; ".join(f"{latex.names[index]} = {_range(index, latex)}" for index in visible)
 
 
 def _range(index: Index, latex: Latex) -> str:
@@ -67,27 +72,38 @@ def _range(index: Index, latex: Latex) -> str:
     return values.get(upper, rf"1, \dots, {upper}")
 
 
-def derivation_lines(d: Derivation, samples: bool = False) -> tuple[str, tuple[Line, ...]]:
-    """Return what a derivation starts from and its steps."""
+def derivation_lines(
+    d: Derivation, samples: bool = False, level: Level = Level.STUDENT
+) -> tuple[str, tuple[Line, ...]]:
+    """Return what a derivation starts from and the steps that a level shows."""
     latex = Latex([d.start, *(step.after for step in d.steps)], samples)
-    lines = (Line(latex.read(step.after), step.rule, step.note) for step in d.steps)
+    steps = shown(d.steps, level)
+    lines = (Line(latex.read(step.after), step.rule, step.note, silent) for step, silent in steps)
     return latex.read(d.start), tuple(lines)
 
 
-def derivation_latex(d: Derivation, samples: bool = False) -> str:
+def derivation_latex(
+    d: Derivation, samples: bool = False, level: Level = Level.STUDENT, environment: str = "aligned"
+) -> str:
     """Return a derivation as an aligned environment, each step with the name of its rule."""
-    start, lines = derivation_lines(d, samples)
-    rows = [rf"{start} &= {line.expression} && \text{{{prose(line.rule.name)}}}" for line in lines[:1]]
-    rows += [rf"&= {line.expression} && \text{{{prose(line.rule.name)}}}" for line in lines[1:]]
-    return _environment("aligned", rows or [start])
+    start, lines = derivation_lines(d, samples, level)
+    rows = [rf"&= {line.expression} && \text{{{rule_names(line)}}}" for line in lines]
+    return _environment(
+        environment, [f"{start} {row}" if n == 0 else row for n, row in enumerate(rows)] or [start]
+    )
+
+
+def rule_names(line: Line) -> str:
+    """Return the rule of a line with those of the steps hidden before it."""
+    return prose(", ".join([*line.silent, line.rule.name]))
 
 
 def network_latex(network: Network) -> str:
     """Return the forward equations as a display; a deep network is shown by its first and last layers."""
     rows = [r" &= ".join(equation_sides(eq)) for eq in forward_equations(network)]
-    shown = 2 * (MAX_SHOWN_LAYERS - 1) + 1
-    if len(rows) > shown:
-        rows[shown - 2 : -2] = [r"&\;\;\vdots"]
+    most = 2 * (MAX_SHOWN_LAYERS - 1) + 1
+    if len(rows) > most:
+        rows[most - 2 : -2] = [r"&\;\;\vdots"]
     return f"$${_environment('aligned', rows)}$$"
 
 
