@@ -106,10 +106,8 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     scalars = worthwhile(proof)
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
 
-    def function(routine: Routine, *groups: tuple[str, list[str]], fills: tuple[str, ...] = ()) -> Function:
-        return _function(routine, [("weights", names), *groups], fills)
-
     activations = [f"a{layer}" for layer in range(2, architecture.depth + 1)]
+    by_weights, by_activations = ("weights", names), ("activations", activations)
     backward = _others(routines.backpropagate, activations)
     rows = _others(routines.differentiate, activations)
     files: dict[str, dict[str, Any]] = {
@@ -126,28 +124,24 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "n_inputs": inputs,
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
-            "propagate": function(routines.propagate, ("activations", activations)),
-            "mean_cost": function(routines.mean_cost, ("activations", activations), ("work", ["t1"])),
-            "residual": function(routines.residual, ("activations", activations), fills=("r",)),
+            "propagate": _function(routines.propagate, [by_weights, by_activations]),
+            "mean_cost": _function(routines.mean_cost, [by_activations, ("work", ["t1"])]),
+            "residual": _function(routines.residual, [by_activations], fills=("r",)),
             "memory": _memory(routines.mean_cost, activations, ["t1"]),
         },
         "gradient.py": {
-            "backpropagate": function(
+            "backpropagate": _function(
                 routines.backpropagate,
-                ("activations", activations),
-                ("work", backward),
-                ("gradient", [f"g{name}" for name in names]),
+                [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
             "memory": _memory(routines.backpropagate, activations, backward),
             "cost_work": _positions(backward, ["t1"]),
         },
         "lm_step.py": {
             "n_outputs": outputs,
-            "differentiate": function(
+            "differentiate": _function(
                 routines.differentiate,
-                ("activations", activations),
-                ("work", rows),
-                ("rows", [f"J{name}" for name in names]),
+                [by_weights, by_activations, ("work", rows), ("rows", [f"J{n}" for n in names])],
             ),
             "memory": _memory(routines.differentiate, activations, rows),
             "parameters": known,
@@ -170,8 +164,8 @@ def _function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tupl
     signature, unpack, given = [], [], set()
     for group, members in groups:
         used = [name if name in touched else "_" for name in members]
+        signature.append(f"{group}: Arrays")
         if set(used) != {"_"}:
-            signature.append(f"{group}: Arrays")
             unpack.append(f"{tuple_code(used, INDENT, WIDTH - len(group) - 3, bare=True)} = {group}")
             given.update(members)
     alone = {*routine.comes_in, *fills} - given
