@@ -39,7 +39,7 @@ def rows(*names: str) -> list[Index]:
 # -- soundness and completeness ------------------------------------------------------------------------
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(st.data())
 def test_renaming_exchanging_distributing_and_pulling_leave_the_normal_form_alone(data):
     expr = data.draw(nested_sums())
@@ -48,7 +48,7 @@ def test_renaming_exchanging_distributing_and_pulling_leave_the_normal_form_alon
     assert normal_form(expr) == normal_form(other)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(st.data())
 def test_equal_normal_forms_mean_equal_values_when_one_index_is_exchanged(data):
     expr = data.draw(nested_sums())
@@ -57,14 +57,14 @@ def test_equal_normal_forms_mean_equal_values_when_one_index_is_exchanged(data):
         assert normal_form(expr) != normal_form(other)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(nested_sums(), nested_sums())
 def test_equal_normal_forms_mean_equal_values_for_unrelated_expressions(left, right):
     if values(left) != values(right):
         assert not equal(left, right)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(nested_sums(), nested_sums())
 def test_a_difference_vanishes_and_a_product_commutes(left, right):
     assert normal_form(left - left) == normal_form(Integer(0))

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 9338339379bedceef99ca831fa103a06038eedca1b32914cb9fea67aada5b5e6
+# a7f368655900f6943b7759dc911fd9bce65b07fc3ac13b1e1d8b4fdda9109058
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2 and the Levenberg-Marquardt step."""
 
@@ -120,14 +120,14 @@ class JacobianWorkspace:
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
+        self.n_samples = n_samples
+        memory = allocate(n_samples, (8, 16, 16, 4, 2), dtype)
         needed = 8 * n_samples * N_OUTPUTS * N_PARAMETERS
         if needed > MAX_JACOBIAN_BYTES:
             raise ValueError(
                 f"expected a Jacobian of at most {MAX_JACOBIAN_BYTES / 2**30:g} GiB, got one of "
                 f"{needed / 2**30:.1f} GiB; use fewer samples or raise MAX_JACOBIAN_BYTES"
             )
-        self.n_samples = n_samples
-        memory = allocate(n_samples, (8, 16, 16, 4, 2), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 8),  # a2
             carve(memory[1], n_samples, 8),  # a3

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 9338339379bedceef99ca831fa103a06038eedca1b32914cb9fea67aada5b5e6
+# a7f368655900f6943b7759dc911fd9bce65b07fc3ac13b1e1d8b4fdda9109058
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 4-8-8-2: gradient descent, its stochastic forms, Levenberg-Marquardt."""
 
