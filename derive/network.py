@@ -1,7 +1,8 @@
 """The forward pass as equations in index notation, and what is differentiated: the objectives.
 
 A ``Network`` with an architecture has its sizes and depth; without one it is the general network of the
-theorem, with L layers (or a given number of them) of widths n_1..n_L. Equation numbers 0.x belong to this module.
+theorem, with L layers (or a given number of them) of widths n_1..n_L. Equation numbers 0.x belong to this
+module.
 """
 
 from __future__ import annotations
