@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 7e84d34c8bf27e39804d3afa52c92b587aa174b721781f0fc3f97403e616b449
+# 1159740bd225ce3bb69f9e118629fae21c3000ab59c0588f58f81814dcd38509
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2 and the Levenberg-Marquardt step."""
 
@@ -24,6 +24,7 @@ from .parameters import (
     as_parameters,
     as_samples,
     carve,
+    check_count,
     check_shapes,
 )
 
@@ -120,14 +121,15 @@ class JacobianWorkspace:
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
+        check_count(n_samples)
         self.n_samples = n_samples
-        memory = allocate(n_samples, (2, 3, 6, 4, 2), dtype)
         needed = 8 * n_samples * N_OUTPUTS * N_PARAMETERS
         if needed > MAX_JACOBIAN_BYTES:
             raise ValueError(
                 f"expected a Jacobian of at most {MAX_JACOBIAN_BYTES / 2**30:g} GiB, got one of "
                 f"{needed / 2**30:.1f} GiB; use fewer samples or raise MAX_JACOBIAN_BYTES"
             )
+        memory = allocate(n_samples, (2, 3, 6, 4, 2), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 2),  # a2
             carve(memory[1], n_samples, 3),  # a3

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 7e84d34c8bf27e39804d3afa52c92b587aa174b721781f0fc3f97403e616b449
+# 1159740bd225ce3bb69f9e118629fae21c3000ab59c0588f58f81814dcd38509
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 2-2-3-2, and the checks on everything that comes in.
 
@@ -88,14 +88,19 @@ class Views:
         return self._views
 
 
-def allocate(n_samples: int, sizes: tuple[int, ...], dtype: Any) -> Arrays:
-    """Return a flat array for each number of entries per sample.
+def check_count(n_samples: int) -> None:
+    """Refuse a number of samples that no workspace can have.
 
     Raises:
         ValueError: if n_samples is not a whole number from 1.
     """
     if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
         raise ValueError(f"n_samples: expected a whole number from 1, got {n_samples!r}")
+
+
+def allocate(n_samples: int, sizes: tuple[int, ...], dtype: Any) -> Arrays:
+    """Return a flat array for each number of entries per sample; n_samples is checked."""
+    check_count(n_samples)
     return tuple(np.empty(int(n_samples) * size, dtype) for size in sizes)
 
 

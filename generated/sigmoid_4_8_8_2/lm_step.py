@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# a7f368655900f6943b7759dc911fd9bce65b07fc3ac13b1e1d8b4fdda9109058
+# d3ddc36b1ff1f243b568535951894a2df3f02a9b5ec58d333bfa72129e120f20
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2 and the Levenberg-Marquardt step."""
 
@@ -24,6 +24,7 @@ from .parameters import (
     as_parameters,
     as_samples,
     carve,
+    check_count,
     check_shapes,
 )
 
@@ -120,14 +121,15 @@ class JacobianWorkspace:
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
+        check_count(n_samples)
         self.n_samples = n_samples
-        memory = allocate(n_samples, (8, 16, 16, 4, 2), dtype)
         needed = 8 * n_samples * N_OUTPUTS * N_PARAMETERS
         if needed > MAX_JACOBIAN_BYTES:
             raise ValueError(
                 f"expected a Jacobian of at most {MAX_JACOBIAN_BYTES / 2**30:g} GiB, got one of "
                 f"{needed / 2**30:.1f} GiB; use fewer samples or raise MAX_JACOBIAN_BYTES"
             )
+        memory = allocate(n_samples, (8, 16, 16, 4, 2), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 8),  # a2
             carve(memory[1], n_samples, 8),  # a3

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# a7f368655900f6943b7759dc911fd9bce65b07fc3ac13b1e1d8b4fdda9109058
+# d3ddc36b1ff1f243b568535951894a2df3f02a9b5ec58d333bfa72129e120f20
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 4-8-8-2 on one sample at a time, in scalars.
 
