@@ -42,6 +42,15 @@ class Activation:
         """
         return _through_output(self.definition)
 
+    def stable_is_definition(self) -> bool:
+        """Decide that the stable form is the definition wherever its guard does not bind."""
+
+        def unguarded(*pair: Expr) -> Expr:
+            rest = [arg for arg in pair if arg != OVERFLOW_GUARD]
+            return rest[0] if len(rest) == 1 and len(pair) == 2 else Min(*pair)
+
+        return bool(self.stable.replace(Min, unguarded) == self.definition)
+
     def derivative(self) -> Expr:
         """Return sigma' as SymPy differentiates the definition in ``Z``."""
         return self.definition.diff(Z)

@@ -56,6 +56,8 @@ class Network:
         """Return n_l, a number for a given architecture and ``n[l]`` in general."""
         if self.architecture is None:
             return n[layer]
+        if not 1 <= layer <= self.depth:
+            raise ValueError(f"expected a layer from 1 to {self.depth}, got {layer}")
         return Integer(self.architecture.sizes[int(layer) - 1])
 
     def index(self, name: str, layer: Expr) -> Index:

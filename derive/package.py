@@ -108,6 +108,7 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
 
     activations = [f"a{layer}" for layer in range(2, architecture.depth + 1)]
     by_weights, by_activations = ("weights", names), ("activations", activations)
+    cost_work = _others(routines.mean_cost, activations)
     backward = _others(routines.backpropagate, activations)
     rows = _others(routines.differentiate, activations)
     files: dict[str, dict[str, Any]] = {
@@ -125,9 +126,9 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
             "propagate": _function(routines.propagate, [by_weights, by_activations]),
-            "mean_cost": _function(routines.mean_cost, [by_activations, ("work", ["t1"])]),
+            "mean_cost": _function(routines.mean_cost, [by_activations, ("work", cost_work)]),
             "residual": _function(routines.residual, [by_activations], fills=("r",)),
-            "memory": _memory(routines.mean_cost, activations, ["t1"]),
+            "memory": _memory(routines.mean_cost, activations, cost_work),
         },
         "gradient.py": {
             "backpropagate": _function(
@@ -135,7 +136,7 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
             "memory": _memory(routines.backpropagate, activations, backward),
-            "cost_work": _positions(backward, ["t1"]),
+            "cost_work": _positions(backward, cost_work),
         },
         "lm_step.py": {
             "n_outputs": outputs,

@@ -6,16 +6,17 @@ proved. ``Proof.require`` is the gate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sympy import Expr, KroneckerDelta
 
-from derive.activations import ACTIVATIONS
+from derive.activations import ACTIVATIONS, OVERFLOW_GUARD
 from derive.architecture import Architecture
 from derive.errors import NotProvedError
 from derive.network import Network, Objective, mean_cost, output, sample_cost
 from derive.quantities import Index, N, SigmaPrime, a, eta, total, w, z
+from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.brute_force import affordable, prove_by_brute_force
@@ -26,6 +27,7 @@ from derive.theorems.lemma1 import (
     Claim,
     Finding,
     check,
+    derive_in_general,
     prove_in_general,
     prove_unrolled,
 )
@@ -35,6 +37,8 @@ from derive.theorems.levenberg_marquardt import (
     prove_primal,
     step_equations,
 )
+
+MAX_REPLAYED_DEPTH = 6
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ def prove(
         ]
     with timed("prove (c), by brute force"):
         verdicts += [_brute_force(network, claim, brute_force)]
+    with timed("replay the steps"):
+        own = zip(objectives, (sample, mean, scaled, rows), strict=True)
+        verdicts += [_replayed(network, tuple(own))]
     with timed("prove what follows"):
         verdicts += [
             *_activations(architecture),
@@ -166,15 +173,39 @@ def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
 def _activations(architecture: Architecture) -> list[Verdict]:
     verdicts = []
     for name in sorted(set(architecture.activations)):
-        form = ACTIVATIONS[name].derivative_through_output()
-        verdicts.append(
+        activation = ACTIVATIONS[name]
+        form = activation.derivative_through_output()
+        verdicts += [
             Verdict(
                 f"{name}'(z) = {form} at a = {name}(z), all real z",
                 "decided symbolically, rational functions of exp(-z)",
                 True,
-            )
-        )
+            ),
+            Verdict(
+                f"the stable form of {name} is its definition for -z < {OVERFLOW_GUARD}",
+                "decided symbolically, the same expression",
+                activation.stable_is_definition(),
+            ),
+        ]
     return verdicts
+
+
+def _replayed(network: Network, own: Sequence[tuple[Objective, tuple[Derived, ...]]]) -> Verdict:
+    """Have the steps checked again: those of the general proof always, a network's own if it is not deep."""
+    text = "every step replayed by a checker that shares nothing with the engine"
+    sample = sample_cost()
+    groups = [(Network(), sample, derive_in_general(sample))]
+    if network.depth <= MAX_REPLAYED_DEPTH:
+        groups += [(network, objective, derived) for objective, derived in own]
+    faults, steps = [], 0
+    for where, objective, derived in groups:
+        problem = Problem(where, objective)
+        for item in derived:
+            steps += len(item.derivation.steps)
+            replayed = replay(item.derivation, problem, item.equation)
+            faults += [f"({item.equation.number}) at l={item.layer}: {fault}" for fault in replayed.faults]
+    which = "the general proof's and this network's" if len(groups) > 1 else "the general proof's alone"
+    return Verdict(text, faults[0] if faults else f"{steps} steps, decided symbolically: {which}", not faults)
 
 
 def _scaled(claim: Claim) -> Claim:

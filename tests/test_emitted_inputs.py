@@ -211,3 +211,29 @@ def test_an_absurdly_large_jacobian_is_refused_before_memory_is_asked_for(
         with pytest.raises(ValueError, match=r"^expected a Jacobian of at most"):
             CALLS[name](P, X, Y)
     assert len(CALLS["jacobian"](P, X[:-1], Y)) == 12
+
+
+@pytest.mark.parametrize(
+    ("train", "setting"),
+    [
+        (net.gradient_descent, {"goal": float("nan")}),
+        (net.gradient_descent, {"gtol": -1.0}),
+        (net.gradient_descent, {"steps": True}),
+        (net.sgd, {"eta": "0.1"}),
+        (net.sgd, {"goal": float("inf")}),
+        (net.levenberg_marquardt, {"mu": None}),
+        (net.levenberg_marquardt, {"mu_min": 1.0, "mu_max": 0.5}),
+        (net.levenberg_marquardt, {"mu": 2.0, "mu_max": 1.0}),
+        (net.levenberg_marquardt, {"xtol": -1.0}),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_in_one_line(train: Any, setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"^\w+: expected .*, got ") as caught:
+        train(np.zeros(23), np.zeros((2, 2)), np.zeros((2, 2)), **setting)
+    assert "\n" not in str(caught.value)
+
+
+def test_huge_targets_end_the_run_without_a_warning() -> None:
+    X, Y = np.ones((2, 2)), np.full((2, 2), 1e200)
+    for train in (net.gradient_descent, net.sgd, net.levenberg_marquardt):
+        assert train(np.zeros(23), X, Y).reason is net.StopReason.NON_FINITE

@@ -42,7 +42,6 @@ def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
     by_equation = set(program.named)
     last = last_reads(program)
     storage: dict[str, str] = {}
-    taken: set[str] = set()
     for position, statement in enumerate(program.statements):
         target = statement.target.array
         segment = sum(start <= position for start in segments)
@@ -58,11 +57,9 @@ def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
                 and program.axes[operand.array] == program.axes[target]
                 and operand.array not in program.inputs
                 and not {target, root} & program.external
-                and operand.array not in taken
                 and (target not in by_equation or born.get(root, segment) == segment)
             ):
                 storage[target] = root
-                taken.add(operand.array)
                 break
     classes: dict[str, list[str]] = {}
     for statement in program.statements:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 1159740bd225ce3bb69f9e118629fae21c3000ab59c0588f58f81814dcd38509
+# 7e1e16b99d0c25cd0b06c05b96c92a18f942c23078a72b7b887350b7a16c27c0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-2-3-2, its cost and its residual."""
 

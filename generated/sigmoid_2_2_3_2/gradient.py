@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 1159740bd225ce3bb69f9e118629fae21c3000ab59c0588f58f81814dcd38509
+# 7e1e16b99d0c25cd0b06c05b96c92a18f942c23078a72b7b887350b7a16c27c0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2, by a forward and a backward pass."""
 
@@ -78,7 +78,7 @@ class GradientWorkspace:
     """Buffers for n_samples samples: repeated calls allocate no arrays.
 
     Inputs are taken as they are: contiguous float64 and finite. The gradient that comes back is
-    ``self.g`` unless ``out`` is given, and is overwritten by the next call.
+    ``self.g`` unless ``out`` is given (not p itself), and is overwritten by the next call.
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:

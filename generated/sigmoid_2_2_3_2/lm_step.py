@@ -2,12 +2,13 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 1159740bd225ce3bb69f9e118629fae21c3000ab59c0588f58f81814dcd38509
+# 7e1e16b99d0c25cd0b06c05b96c92a18f942c23078a72b7b887350b7a16c27c0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2 and the Levenberg-Marquardt step."""
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ class JacobianWorkspace:
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
         check_count(n_samples)
         self.n_samples = n_samples
-        needed = 8 * n_samples * N_OUTPUTS * N_PARAMETERS
+        needed = np.dtype(dtype).itemsize * n_samples * N_OUTPUTS * N_PARAMETERS
         if needed > MAX_JACOBIAN_BYTES:
             raise ValueError(
                 f"expected a Jacobian of at most {MAX_JACOBIAN_BYTES / 2**30:g} GiB, got one of "
@@ -223,7 +224,7 @@ def _prepare(
     p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float
 ) -> tuple[Array, Array, Array, float]:
     p, (X, Y) = as_parameters(p), as_samples(X, Y)
-    if not 0 < mu < np.inf:
+    if not isinstance(mu, Real) or not 0 < mu < np.inf:
         raise ValueError(f"mu: expected a positive, finite number, got {mu!r}")
     r, J = JacobianWorkspace(len(X)).residual_and_jacobian(p, X, Y)
     return p, J, r, float(mu)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 1159740bd225ce3bb69f9e118629fae21c3000ab59c0588f58f81814dcd38509
+# 7e1e16b99d0c25cd0b06c05b96c92a18f942c23078a72b7b887350b7a16c27c0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 2-2-3-2: gradient descent, its stochastic forms, Levenberg-Marquardt."""
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from math import isfinite
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -82,6 +83,7 @@ def descend(p: Array, g: Array, eta: float) -> None:
     np.subtract(p, g, out=p)  # (3.1)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def gradient_descent(
     p: ArrayLike,
     X: ArrayLike,
@@ -103,7 +105,7 @@ def gradient_descent(
         ValueError: if a shape or a setting is wrong, or an entry is not finite.
     """
     p, (X, Y) = as_parameters(p).copy(), as_samples(X, Y)
-    _check(eta=eta, steps=steps)
+    _check(eta=eta, steps=steps, goal=goal, gtol=gtol)
     work, recorder = GradientWorkspace(len(X)), _Recorder(goal, callback)
     moved = p.copy()
     step = 0
@@ -129,6 +131,7 @@ def gradient_descent(
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def sgd(
     p: ArrayLike,
     X: ArrayLike,
@@ -167,7 +170,7 @@ def sgd(
         _check(eta=eta, steps=steps, batch=batch)
         draws = iter([given])
     every = max(1, steps // 100) if record_every is None else record_every
-    _check(record_every=every)
+    _check(record_every=every, goal=goal)
     whole, recorder = ForwardWorkspace(len(X)), _Recorder(goal, callback)
     batches = _Batches(X, Y, batch)
     step, last = 0, 0
@@ -212,6 +215,7 @@ class _Batches:
             descend(p, self.work.gradient(p, self.inputs, self.targets), eta)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def levenberg_marquardt(
     p: ArrayLike,
     X: ArrayLike,
@@ -238,7 +242,9 @@ def levenberg_marquardt(
         ValueError: if a shape or a setting is wrong, or an entry is not finite.
     """
     p, (X, Y) = as_parameters(p).copy(), as_samples(X, Y)
-    _check(mu=mu, mu_min=mu_min, mu_max=mu_max, steps=steps)
+    _check(mu=mu, mu_min=mu_min, mu_max=mu_max, steps=steps, goal=goal, gtol=gtol, xtol=xtol)
+    if not mu_min <= mu <= mu_max:
+        raise ValueError(f"mu: expected mu_min <= mu <= mu_max, got {mu_min!r}, {mu!r}, {mu_max!r}")
     work, whole = JacobianWorkspace(len(X)), ForwardWorkspace(len(X))
     slope = GradientWorkspace(len(X)) if gtol > 0 else None
     recorder = _Recorder(goal, callback)
@@ -347,9 +353,14 @@ def _given(indices: ArrayLike, n_samples: int) -> Array:
 def _check(**settings: float) -> None:
     """Refuse settings that make no sense."""
     for name, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise ValueError(f"{name}: expected a number, got {value!r}")
         if name in ("steps", "batch", "record_every"):
             least = 0 if name == "steps" else 1
             if not isinstance(value, (int, np.integer)) or value < least:
                 raise ValueError(f"{name}: expected a whole number from {least}, got {value!r}")
+        elif name in ("goal", "gtol", "xtol"):
+            if not 0 <= value < np.inf:
+                raise ValueError(f"{name}: expected a finite number from 0, got {value!r}")
         elif not 0 < value < np.inf:
             raise ValueError(f"{name}: expected a positive, finite number, got {value!r}")

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# d3ddc36b1ff1f243b568535951894a2df3f02a9b5ec58d333bfa72129e120f20
+# 47f32d8cc2a80efb58bf4165bf6642830adec0404bf91f992afeb82d6c2493d6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-8-8-2, by a forward and a backward pass."""
 
@@ -78,7 +78,7 @@ class GradientWorkspace:
     """Buffers for n_samples samples: repeated calls allocate no arrays.
 
     Inputs are taken as they are: contiguous float64 and finite. The gradient that comes back is
-    ``self.g`` unless ``out`` is given, and is overwritten by the next call.
+    ``self.g`` unless ``out`` is given (not p itself), and is overwritten by the next call.
     """
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:

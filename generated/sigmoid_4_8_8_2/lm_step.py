@@ -2,12 +2,13 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# d3ddc36b1ff1f243b568535951894a2df3f02a9b5ec58d333bfa72129e120f20
+# 47f32d8cc2a80efb58bf4165bf6642830adec0404bf91f992afeb82d6c2493d6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2 and the Levenberg-Marquardt step."""
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ class JacobianWorkspace:
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
         check_count(n_samples)
         self.n_samples = n_samples
-        needed = 8 * n_samples * N_OUTPUTS * N_PARAMETERS
+        needed = np.dtype(dtype).itemsize * n_samples * N_OUTPUTS * N_PARAMETERS
         if needed > MAX_JACOBIAN_BYTES:
             raise ValueError(
                 f"expected a Jacobian of at most {MAX_JACOBIAN_BYTES / 2**30:g} GiB, got one of "
@@ -223,7 +224,7 @@ def _prepare(
     p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float
 ) -> tuple[Array, Array, Array, float]:
     p, (X, Y) = as_parameters(p), as_samples(X, Y)
-    if not 0 < mu < np.inf:
+    if not isinstance(mu, Real) or not 0 < mu < np.inf:
         raise ValueError(f"mu: expected a positive, finite number, got {mu!r}")
     r, J = JacobianWorkspace(len(X)).residual_and_jacobian(p, X, Y)
     return p, J, r, float(mu)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# d3ddc36b1ff1f243b568535951894a2df3f02a9b5ec58d333bfa72129e120f20
+# 47f32d8cc2a80efb58bf4165bf6642830adec0404bf91f992afeb82d6c2493d6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 4-8-8-2 on one sample at a time, in scalars.
 
