@@ -125,6 +125,34 @@ def latex(
     _report(stages, verbose)
 
 
+@app.command(epilog="Example: [bold]derive page 2-2-3-2 -o lemma.html[/bold]")
+def page(
+    architecture: ArchitectureText,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write; standard output without it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print the proof as one web page to read and to step through, offline."""
+    from derive.architecture import Architecture
+    from derive.page import page as page_of
+    from derive.proof import prove as prove_lemma
+    from derive.stages import Stages
+    from derive.writing import write_text
+
+    stages = Stages()
+    proof = prove_lemma(Architecture.parse(architecture), stages=stages)
+    with stages("print"):
+        text = page_of(proof)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(output, text, force=force)
+        typer.echo(f"wrote {output}", err=True)
+    _report(stages, verbose)
+
+
 @app.command(epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check")
 def generate(
     architecture: ArchitectureText,

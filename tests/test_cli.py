@@ -137,6 +137,14 @@ def test_latex_goes_to_standard_output_or_to_a_file(monkeypatch, capsys, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["lemma.tex"]
 
 
+def test_page_is_written_whole_and_again(monkeypatch, capsys, tmp_path):
+    target = tmp_path / "lemma.html"
+    for _ in range(2):
+        assert run(monkeypatch, "page", "2-2", "-o", str(target)) == 0
+    assert target.read_text("utf-8").rstrip().endswith("</html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["lemma.html"]
+
+
 def test_a_refuted_lemma_exits_with_1_and_nothing_is_emitted(monkeypatch, capsys, tmp_path):
     from derive.calculus import rules
 
@@ -161,7 +169,7 @@ def test_a_refuted_lemma_exits_with_1_and_nothing_is_emitted(monkeypatch, capsys
 def test_version_and_help_answer(monkeypatch, capsys):
     assert run(monkeypatch, "--version") == 0
     assert capsys.readouterr().out.startswith("backproof ")
-    for command in ("prove", "latex", "generate", "demo"):
+    for command in ("prove", "latex", "page", "theorems", "generate", "demo"):
         assert run(monkeypatch, command, "--help") == 0
         assert "Example" in capsys.readouterr().out
 
