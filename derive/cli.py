@@ -153,6 +153,25 @@ def page(
     _report(stages, verbose)
 
 
+@app.command(epilog="Example: [bold]derive notebook 2-2-3-2 -o lemma.ipynb[/bold]")
+def notebook(
+    architecture: ArchitectureText,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("lemma.ipynb"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
+) -> None:
+    """Write a notebook that derives, replays and checks the lemma again as it runs."""
+    from derive.architecture import Architecture
+    from derive.proof import prove as prove_lemma
+    from derive.writing import write_text
+
+    try:
+        from derive.notebook import notebook as notebook_of
+    except ImportError:
+        raise UserError("expected nbformat to be installed: pip install 'backproof[notebook]'") from None
+    write_text(output, notebook_of(prove_lemma(Architecture.parse(architecture))), force=force)
+    typer.echo(f"wrote {output}", err=True)
+
+
 @app.command(epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check")
 def generate(
     architecture: ArchitectureText,
