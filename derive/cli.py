@@ -88,6 +88,37 @@ def theorems(
         raise typer.Exit(1)
 
 
+@app.command(epilog=r"Example: [bold]derive check 'dC/dW\[l] = delta\[l] @ a\[l-1].T'[/bold]")
+def check(
+    claim: Annotated[
+        str | None,
+        typer.Argument(metavar="[CLAIM]", help=r"An equation, such as 'delta\[L] = a\[L] - y'."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Check each line: name: claim -> outcome."),
+    ] = None,
+    steps: Annotated[bool, typer.Option("--steps", help="Show every step with its rule.")] = False,
+) -> None:
+    """Decide a claim about the network; exit status 1 if it is not true, 2 if it is not well formed."""
+    from derive.claims import check_claim, check_file
+
+    if (claim is None) == (file is None):
+        raise UserError("expected a claim or --file, one of the two; see derive check --help")
+    if file is None:
+        verdict = check_claim(claim or "")
+        typer.echo("\n".join([*verdict.lines, *(verdict.steps() if steps else [])]))
+        raise typer.Exit(verdict.exit_status)
+    checked = check_file(file)
+    for line in checked:
+        name = f"{line.name}: " if line.name else ""
+        note = "" if line.as_expected else f"  (expected {line.expected.value})"
+        typer.echo(f"{line.number:4d}  {line.verdict.outcome.value:11s}  {name}{line.verdict.claim}{note}")
+    unexpected = sum(not line.as_expected for line in checked)
+    typer.echo(f"{len(checked)} claims, {unexpected} not as expected", err=True)
+    raise typer.Exit(min(unexpected, 1))
+
+
 @app.command(epilog="Example: [bold]derive latex 2-2-3-2 -o lemma.tex && pdflatex lemma.tex[/bold]")
 def latex(
     architecture: ArchitectureText,

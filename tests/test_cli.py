@@ -137,6 +137,28 @@ def test_latex_goes_to_standard_output_or_to_a_file(monkeypatch, capsys, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["lemma.tex"]
 
 
+def test_check_answers_true_false_conditional_and_malformed(monkeypatch, capsys):
+    assert run(monkeypatch, "check", "dC/dW[l] = delta[l] @ a[l-1].T", "--steps") == 0
+    assert "true" in capsys.readouterr().out
+    assert run(monkeypatch, "check", "dC/db[l] = 2 * delta[l]") == 1
+    assert "counterexample" in capsys.readouterr().out
+    assert run(monkeypatch, "check", "delta[L] = a[L] - y") == 1
+    assert "true if sigma(z) = z" in capsys.readouterr().out
+    assert run(monkeypatch, "check", "delta[L] = a[L] $ y") == 2
+    out = capsys.readouterr().out
+    assert "^" in out
+    assert run(monkeypatch, "check") == 2
+
+
+def test_check_reads_many_claims_from_a_file(monkeypatch, capsys, tmp_path):
+    claims = tmp_path / "claims.txt"
+    claims.write_text("one: dC/db[l] = delta[l]\ntwo: dC/db[l] = 2 * delta[l] -> false\n", encoding="utf-8")
+    assert run(monkeypatch, "check", "--file", str(claims)) == 0
+    assert "2 claims, 0 not as expected" in capsys.readouterr().err
+    claims.write_text("dC/db[l] = 2 * delta[l]\n", encoding="utf-8")
+    assert run(monkeypatch, "check", "--file", str(claims)) == 1
+
+
 def test_page_is_written_whole_and_again(monkeypatch, capsys, tmp_path):
     target = tmp_path / "lemma.html"
     for _ in range(2):
@@ -169,7 +191,7 @@ def test_a_refuted_lemma_exits_with_1_and_nothing_is_emitted(monkeypatch, capsys
 def test_version_and_help_answer(monkeypatch, capsys):
     assert run(monkeypatch, "--version") == 0
     assert capsys.readouterr().out.startswith("backproof ")
-    for command in ("prove", "latex", "page", "theorems", "generate", "demo"):
+    for command in ("prove", "check", "latex", "page", "notebook", "theorems", "generate", "demo"):
         assert run(monkeypatch, command, "--help") == 0
         assert "Example" in capsys.readouterr().out
 
