@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from derive.errors import UserError
+
+if TYPE_CHECKING:
+    from derive.stages import Stages
 
 app = typer.Typer(
     add_completion=False,
@@ -140,7 +143,6 @@ def latex(
     from derive.printers.levels import Level
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
-    from derive.writing import write_text
 
     if level not in list(Level):
         raise UserError(f"expected --level student, lecturer or terse, got {level!r}")
@@ -148,11 +150,7 @@ def latex(
     proof = prove_lemma(Architecture.parse(architecture), stages=stages)
     with stages("print"):
         text = (latex_fragment if fragment else latex_document)(proof, Level(level))
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        write_text(output, text, force=force)
-        typer.echo(f"wrote {output}", err=True)
+    _deliver(text, output, force)
     _report(stages, verbose)
 
 
@@ -170,17 +168,12 @@ def page(
     from derive.page import page as page_of
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
-    from derive.writing import write_text
 
     stages = Stages()
     proof = prove_lemma(Architecture.parse(architecture), stages=stages)
     with stages("print"):
         text = page_of(proof)
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        write_text(output, text, force=force)
-        typer.echo(f"wrote {output}", err=True)
+    _deliver(text, output, force)
     _report(stages, verbose)
 
 
@@ -193,14 +186,12 @@ def notebook(
     """Write a notebook that derives, replays and checks the lemma again as it runs."""
     from derive.architecture import Architecture
     from derive.proof import prove as prove_lemma
-    from derive.writing import write_text
 
     try:
         from derive.notebook import notebook as notebook_of
     except ImportError:
         raise UserError("expected nbformat to be installed: pip install 'backproof[notebook]'") from None
-    write_text(output, notebook_of(prove_lemma(Architecture.parse(architecture))), force=force)
-    typer.echo(f"wrote {output}", err=True)
+    _deliver(notebook_of(prove_lemma(Architecture.parse(architecture))), output, force)
 
 
 @app.command(epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check")
@@ -261,11 +252,21 @@ def demo(
     _report(stages, verbose)
 
 
-def _report(stages: object, verbose: bool) -> None:
-    from derive.show import show_stages
-    from derive.stages import Stages
+def _deliver(text: str, output: Path | None, force: bool) -> None:
+    """Write a text to a file, or to standard output where none is named."""
+    from derive.writing import write_text
 
-    if verbose and isinstance(stages, Stages):
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    write_text(output, text, force=force)
+    typer.echo(f"wrote {output}", err=True)
+
+
+def _report(stages: Stages, verbose: bool) -> None:
+    from derive.show import show_stages
+
+    if verbose:
         show_stages(Console(stderr=True), stages)
 
 

@@ -236,3 +236,12 @@ def test_derived_gradients_equal_exact_forward_mode_derivatives(sizes):
         for c in range(1, sizes[-1] + 1):
             wanted = moved.a(len(sizes), 1, c).slope
             assert of_output.gradient(*parameter, {out.i: 1, out.extra[0]: c}) == wanted
+
+
+@pytest.mark.parametrize("depth", range(2, 9))
+def test_every_gradient_at_a_given_depth_is_proved_for_all_widths_at_once(depth):
+    network = Network(layers=depth)
+    unrolled, layers = prove_unrolled(network), prove_layers(network)
+    assert len(unrolled) == 2 * (depth - 1)
+    assert len(layers) == 3 * (depth - 1)
+    assert all(finding.holds for finding in (*unrolled, *layers))
