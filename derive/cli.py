@@ -229,7 +229,8 @@ def generate(
         with stages("write"):
             folder = write(package, output, force=force)
         typer.echo(f"wrote {folder}: {', '.join(package.files)}", err=True)
-        typer.echo(f"try it: cd {output} && python -m {package.name}", err=True)
+        there = "" if output == Path() else f"cd {output} && "
+        typer.echo(f"try it: {there}python -m {package.name}", err=True)
     _report(stages, verbose)
 
 

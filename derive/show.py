@@ -9,7 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from derive.calculus.derivation import Derivation
-from derive.printers.text import equation_text, expression_text
+from derive.equation import Equation
+from derive.network import Network, sample_cost
+from derive.numbered import forward_equations, objective_equations
+from derive.printers.text import Text, Unicode
 from derive.proof import Proof
 from derive.stages import Stages
 from derive.theorems.lemma1 import derive_in_general
@@ -20,17 +23,24 @@ _OUTCOMES = {True: "[green]proved[/green]", False: "[red]refuted[/red]", None: "
 _RANGES = {"1.1": "", "1.2": "l = 2..L-1", "1.3": "l = 2..L", "1.4": "l = 2..L"}
 
 
+def spelling(console: Console) -> type[Text]:
+    """Return the spelling that a console can show: Greek letters, or ASCII."""
+    return Unicode if console.encoding.lower().startswith("utf") else Text
+
+
 def show_theorem(console: Console) -> None:
     """Print the statement of Lemma 1 as it was derived."""
-    console.print(
-        "[bold]Lemma 1[/bold] (Higham & Higham). For sample i let a\\[1]_ij = x_ij,\n"
-        "z\\[l]_ij = sum_k w\\[l]_jk a\\[l-1]_ik + b\\[l]_j, a\\[l]_ij = s(z\\[l]_ij), l = 2..L,\n"
-        "C_i = 1/2 sum_j (y_ij - a\\[L]_ij)^2 and delta\\[l]_ij = dC_i/dz\\[l]_ij. Then",
-        highlight=False,
-    )
+    spell = spelling(console)
+    sample = sample_cost()
+    cost = Equation("", "sample cost", sample.symbol, sample.define(Network()))
+    console.print("[bold]Lemma 1[/bold] (Higham & Higham). Let", highlight=False)
+    for equation in (*forward_equations(Network()), cost, objective_equations()[-1]):
+        number = f"({equation.number})" if equation.number else ""
+        console.print(escape(f"  {number:5s}  {spell.equation(equation)}"), highlight=False)
+    console.print("Then")
     for derived in derive_in_general():
         number = derived.equation.number
-        text = equation_text(derived.equation)
+        text = spell.equation(derived.equation)
         console.print(escape(f"  ({number})  {text:57s} {_RANGES[number]}".rstrip()), highlight=False)
     console.print()
 
@@ -39,7 +49,9 @@ def show_steps(console: Console) -> None:
     """Print the general derivation, each step with its rule, and what the rules ask for."""
     used: dict[str, str] = {}
     for derived in derive_in_general():
-        console.print(_step_table(f"Derivation of ({derived.equation.number})", derived.derivation))
+        console.print(
+            _step_table(spelling(console), f"Derivation of ({derived.equation.number})", derived.derivation)
+        )
         console.print()
         for step in derived.derivation.steps:
             if step.rule.side_condition != "none":
@@ -50,14 +62,14 @@ def show_steps(console: Console) -> None:
     console.print()
 
 
-def _step_table(title: str, derivation: Derivation) -> Table:
+def _step_table(spell: type[Text], title: str, derivation: Derivation) -> Table:
     table = Table(title=escape(title), title_justify="left", box=None)
     table.add_column("expression", overflow="fold")
     table.add_column("rule", style="cyan")
-    table.add_row(escape(expression_text(derivation.start)), "")
+    table.add_row(escape(spell.expression(derivation.start)), "")
     for step in derivation.steps:
         rule = f"{step.rule.name}: {step.note}" if step.note else step.rule.name
-        table.add_row(escape(f"= {expression_text(step.after)}"), escape(rule))
+        table.add_row(escape(f"= {spell.expression(step.after)}"), escape(rule))
     return table
 
 
@@ -72,11 +84,12 @@ def show_theorem_list(console: Console, theorems: Sequence[Theorem], steps: bool
         for part in theorem.parts:
             if not steps:
                 console.print(
-                    escape(f"  ({part.equation.number})  {equation_text(part.equation)}"), highlight=False
+                    escape(f"  ({part.equation.number})  {spelling(console).equation(part.equation)}"),
+                    highlight=False,
                 )
                 continue
             title = f"({part.equation.number}) {part.equation.name}"
-            console.print(_step_table(title, part.derivation))
+            console.print(_step_table(spelling(console), title, part.derivation))
         console.print()
 
 

@@ -16,21 +16,40 @@ from derive.printers.reading import Reading
 from derive.quantities import Index
 
 _FUNCTIONS = {"sigma": "s", "sigma'": "s'"}
+_GREEK = {
+    "delta": "\N{GREEK SMALL LETTER DELTA}",
+    "Delta": "\N{GREEK CAPITAL LETTER DELTA}",
+    "eta": "\N{GREEK SMALL LETTER ETA}",
+    "lambda": "\N{GREEK SMALL LETTER LAMDA}",
+    "mu": "\N{GREEK SMALL LETTER MU}",
+    "phi": "\N{GREEK SMALL LETTER PHI}",
+    "sigma": "\N{GREEK SMALL LETTER SIGMA}",
+}
 
 
 def expression_text(expr: Expr, samples: bool = True) -> str:
     """Return an expression as one line of ASCII."""
-    return Text([expr], samples).read(expr)
+    return Text.expression(expr, samples)
 
 
 def equation_text(eq: Equation, samples: bool = True) -> str:
     """Return ``lhs = rhs`` as one line of ASCII."""
-    text = Text([eq.lhs, eq.rhs], samples)
-    return f"{text.read(eq.lhs)} = {text.read(eq.rhs)}"
+    return Text.equation(eq, samples)
 
 
 class Text(Reading):
     """The plain spelling."""
+
+    @classmethod
+    def expression(cls, expr: Expr, samples: bool = True) -> str:
+        """Return an expression as one line."""
+        return cls([expr], samples).read(expr)
+
+    @classmethod
+    def equation(cls, eq: Equation, samples: bool = True) -> str:
+        """Return ``lhs = rhs`` as one line, both sides with the same letters."""
+        text = cls([eq.lhs, eq.rhs], samples)
+        return f"{text.read(eq.lhs)} = {text.read(eq.rhs)}"
 
     def symbol(self, name: str) -> str:
         """Spell a letter as it is."""
@@ -66,3 +85,24 @@ class Text(Reading):
     def bracket(self, inside: str) -> str:
         """Put something in round brackets."""
         return f"({inside})"
+
+
+class Unicode(Text):
+    """The plain spelling with Greek letters and the signs of analysis, for terminals that show them."""
+
+    def symbol(self, name: str) -> str:
+        """Spell a letter, a Greek one as itself."""
+        return _GREEK.get(name, name)
+
+    def function(self, name: str, argument: str) -> str:
+        """Spell ``σ'(z[2]_ij)``."""
+        return f"{name.replace('sigma', _GREEK['sigma'])}({argument})"
+
+    def derivative(self, f: Expr, v: Expr) -> str:
+        """Spell a partial derivative with its own sign."""
+        above = self.read(f) if isinstance(f, (Indexed, Symbol)) else f"({self.read(f)})"
+        return f"\N{PARTIAL DIFFERENTIAL}{above}/\N{PARTIAL DIFFERENTIAL}{self.read(v)}"
+
+    def sum_sign(self, index: Index) -> str:
+        """Spell a sum with its own sign."""
+        return f"\N{N-ARY SUMMATION}_{self.names[index]}"
