@@ -1,5 +1,6 @@
 """What a person meets at the command line."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -50,11 +51,19 @@ def test_prove_prints_the_four_equations_and_the_verdicts(monkeypatch, capsys):
     out, err = capsys.readouterr()
     for number in ("(1.1)", "(1.2)", "(1.3)", "(1.4)"):
         assert number in out
-    assert "delta[l]_ij = s'(z[l]_ij) sum_k w[l+1]_kj delta[l+1]_ik" in out
+    assert "δ[l]_ij = σ'(z[l]_ij) ∑_k w[l+1]_kj δ[l+1]_ik" in out
     assert out.count("proved") == 13
     assert "refuted" not in out
     assert "not decided" not in out
     assert "prove (a), in general" in err
+
+
+def test_a_terminal_without_greek_gets_ascii():
+    command = [sys.executable, "-m", "derive", "prove", "2-2", "--steps"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ascii_only)
+    assert done.stdout.isascii()
+    assert "delta[l]_ij = s'(z[l]_ij) sum_k w[l+1]_kj delta[l+1]_ik" in done.stdout
 
 
 def test_prove_says_what_it_did_not_decide(monkeypatch, capsys):
