@@ -79,8 +79,9 @@ def plain_numpy(net: Any, p: Any, X: Any, Y: Any) -> Callable[[], Any]:
 
 def main() -> None:
     """Print a line for each case."""
+    heads = ("bare", "emitted", "plain")
     print(
-        f"{'network':18s} {'batch':>5s} {'bare':>9s} {'emitted':>9s} {'plain':>9s}  emitted/bare  plain/emitted"
+        f"{'network':18s} {'batch':>5s}", *(f"{head:>9s}" for head in heads), " emitted/bare  plain/emitted"
     )
     with tempfile.TemporaryDirectory() as folder:
         sys.path.insert(0, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -229,7 +230,7 @@ def generate(
         with stages("write"):
             folder = write(package, output, force=force)
         typer.echo(f"wrote {folder}: {', '.join(package.files)}", err=True)
-        there = "" if output == Path() else f"cd {output} && "
+        there = "" if output == Path() else f"cd {shlex.quote(str(output))} && "
         typer.echo(f"try it: {there}python -m {package.name}", err=True)
     _report(stages, verbose)
 
@@ -257,7 +258,7 @@ def _deliver(text: str, output: Path | None, force: bool) -> None:
     """Write a text to a file, or to standard output where none is named."""
     from derive.writing import write_text
 
-    if output is None:
+    if output is None or str(output) == "-":
         typer.echo(text, nl=False)
         return
     write_text(output, text, force=force)
@@ -280,9 +281,12 @@ def main() -> None:
             f"[red]derive:[/red] {escape(str(error))}", soft_wrap=True, highlight=False
         )
         sys.exit(2)
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader has gone: end as a command that its pipe killed
         sys.stderr.close()
-        sys.exit(1)
+        sys.exit(141)
+    except OSError as error:
+        Console(stderr=True).print(f"[red]derive:[/red] cannot write: {error.strerror or error}")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ def write(package: Package, directory: Path, *, force: bool = False) -> Path:
     Raises:
         UserError: if a file is in the way that was not generated, unless ``force``.
     """
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"expected a folder for -o, got the file {directory}")
     target = directory / package.name
     kept = _kept(target, package.files, force)
     try:

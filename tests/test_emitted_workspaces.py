@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sigmoid_2_2_3_2
-from emitted import NETS, problem
+from emitted import NETS, module, problem
 
 each_net = pytest.mark.parametrize("net", NETS, ids=lambda net: net.__name__)
 
@@ -160,3 +160,16 @@ def test_samples_that_do_not_fit_a_workspace_are_refused(net: Any, size: int) ->
 def test_a_workspace_for_no_samples_is_refused(workspace: str, size: Any) -> None:
     with pytest.raises(ValueError, match=rf"^n_samples: expected a whole number from 1, got {size!r}$"):
         getattr(sigmoid_2_2_3_2, workspace)(size)
+
+
+def test_an_absurdly_large_system_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = module(sigmoid_2_2_3_2, "lm_step")
+    monkeypatch.setattr(lm, "MAX_SYSTEM_BYTES", 8 * 20**2)
+    p, X, Y = problem(sigmoid_2_2_3_2, 10)
+    lm.lm_step(p, X, Y, 1.0)  # 20 residuals
+    lm.lm_step_dual(p, X, Y, 1.0)
+    with pytest.raises(ValueError, match=r"^expected a system of at most .*, got 23 equations"):
+        lm.lm_step_primal(p, X, Y, 1.0)
+    p, X, Y = problem(sigmoid_2_2_3_2, 11)
+    with pytest.raises(ValueError, match=r"got 22 equations"):
+        lm.lm_step(p, X, Y, 1.0)

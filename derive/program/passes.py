@@ -52,6 +52,9 @@ def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
             if not isinstance(operand, View) or not operand.plain:
                 continue
             root = _root(storage, operand.array)
+            others = (view for view in statement.operands if isinstance(view, View) and view is not operand)
+            if any(_root(storage, view.array) == root and not view.plain for view in others):
+                continue  # it would be read in another arrangement while it is written
             if (
                 last[operand.array] == position
                 and program.axes[operand.array] == program.axes[target]

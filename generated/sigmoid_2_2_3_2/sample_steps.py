@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 7e1e16b99d0c25cd0b06c05b96c92a18f942c23078a72b7b887350b7a16c27c0
+# 104826fc8d3a2b76b58aee122fcff040204a03a2842745038c8fd1b5c35bd1b7
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-2-3-2 on one sample at a time, in scalars.
 
@@ -12,14 +12,13 @@ written out; only ``math`` is used inside the loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import exp
 
 from .parameters import Array
 
 
-def sample_steps(p: Array, X: Array, Y: Array, order: Iterable[int], eta: float) -> None:
-    """Move p in place by one descent step for each sample in ``order``, 0-based rows of X and Y."""
+def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
+    """Move p in place by one descent step for each row of X and Y, in their order."""
     (
         W2_1_1,
         W2_1_2,
@@ -45,9 +44,7 @@ def sample_steps(p: Array, X: Array, Y: Array, order: Iterable[int], eta: float)
         b4_1,
         b4_2,
     ) = p.tolist()
-    samples = list(zip(X.tolist(), Y.tolist(), strict=True))
-    for sample in order:
-        (X_1, X_2), (Y_1, Y_2) = samples[sample]
+    for (X_1, X_2), (Y_1, Y_2) in zip(X.tolist(), Y.tolist(), strict=True):
         # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
         z2_1 = W2_1_1*X_1 + W2_1_2*X_2 + b2_1  # (0.2)
         z2_2 = W2_2_1*X_1 + W2_2_2*X_2 + b2_2  # (0.2)

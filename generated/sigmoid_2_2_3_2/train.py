@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 7e1e16b99d0c25cd0b06c05b96c92a18f942c23078a72b7b887350b7a16c27c0
+# 104826fc8d3a2b76b58aee122fcff040204a03a2842745038c8fd1b5c35bd1b7
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 2-2-3-2: gradient descent, its stochastic forms, Levenberg-Marquardt."""
 
@@ -207,7 +207,8 @@ class _Batches:
     def descend(self, p: Array, drawn: Array, eta: float) -> None:
         """Move p in place by one step for each row of ``drawn``."""
         if self.batch == 1:
-            sample_steps(p, self.X, self.Y, drawn[:, 0].tolist(), eta)
+            rows = drawn[:, 0]
+            sample_steps(p, self.X[rows], self.Y[rows], eta)
             return
         for rows in drawn:
             np.take(self.X, rows, axis=0, out=self.inputs, mode="clip")

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 47f32d8cc2a80efb58bf4165bf6642830adec0404bf91f992afeb82d6c2493d6
+# 92b3ab99a599688380debb5a8618898ea713159b78fffbaa05e55a51948d3835
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-8-8-2, by a forward and a backward pass."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 47f32d8cc2a80efb58bf4165bf6642830adec0404bf91f992afeb82d6c2493d6
+# 92b3ab99a599688380debb5a8618898ea713159b78fffbaa05e55a51948d3835
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2 and the Levenberg-Marquardt step."""
 
@@ -31,6 +31,7 @@ from .parameters import (
 
 N_OUTPUTS = 2
 MAX_JACOBIAN_BYTES = 8 * 2**30
+MAX_SYSTEM_BYTES = 2 * 2**30
 
 
 def differentiate(
@@ -105,8 +106,22 @@ def solve_dual(p: Array, J: Array, r: Array, mu: float) -> Array:
     return p_new
 
 
+def check_system(order: int) -> None:
+    """Refuse a linear system that would be absurdly large.
+
+    Raises:
+        ValueError: if its matrix alone would need more than ``MAX_SYSTEM_BYTES``.
+    """
+    if 8 * order**2 > MAX_SYSTEM_BYTES:
+        raise ValueError(
+            f"expected a system of at most {MAX_SYSTEM_BYTES / 2**30:g} GiB, got {order} equations in "
+            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples or another method"
+        )
+
+
 def solve(p: Array, J: Array, r: Array, mu: float) -> Array:
     """Return the new p from the smaller of the two systems."""
+    check_system(min(J.shape))
     primal = J.shape[1] <= J.shape[0]
     return solve_primal(p, J, r, mu) if primal else solve_dual(p, J, r, mu)
 
@@ -212,11 +227,13 @@ def lm_step(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
 
 def lm_step_primal(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
     """Return ``lm_step`` from the system (2.3), s by s."""
+    check_system(N_PARAMETERS)
     return solve_primal(*_prepare(p, X, Y, mu))
 
 
 def lm_step_dual(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
     """Return ``lm_step`` from the system (2.6), N 2 by N 2."""
+    check_system(len(as_inputs(X)) * N_OUTPUTS)
     return solve_dual(*_prepare(p, X, Y, mu))
 
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 47f32d8cc2a80efb58bf4165bf6642830adec0404bf91f992afeb82d6c2493d6
+# 92b3ab99a599688380debb5a8618898ea713159b78fffbaa05e55a51948d3835
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 4-8-8-2 on one sample at a time, in scalars.
 
@@ -12,14 +12,13 @@ written out; only ``math`` is used inside the loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import exp
 
 from .parameters import Array
 
 
-def sample_steps(p: Array, X: Array, Y: Array, order: Iterable[int], eta: float) -> None:
-    """Move p in place by one descent step for each sample in ``order``, 0-based rows of X and Y."""
+def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
+    """Move p in place by one descent step for each row of X and Y, in their order."""
     (
         W2_1_1,
         W2_1_2,
@@ -152,9 +151,7 @@ def sample_steps(p: Array, X: Array, Y: Array, order: Iterable[int], eta: float)
         b4_1,
         b4_2,
     ) = p.tolist()
-    samples = list(zip(X.tolist(), Y.tolist(), strict=True))
-    for sample in order:
-        (X_1, X_2, X_3, X_4), (Y_1, Y_2) = samples[sample]
+    for (X_1, X_2, X_3, X_4), (Y_1, Y_2) in zip(X.tolist(), Y.tolist(), strict=True):
         # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
         z2_1 = W2_1_1*X_1 + W2_1_2*X_2 + W2_1_3*X_3 + W2_1_4*X_4 + b2_1  # (0.2)
         z2_2 = W2_2_1*X_1 + W2_2_2*X_2 + W2_2_3*X_3 + W2_2_4*X_4 + b2_2  # (0.2)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 47f32d8cc2a80efb58bf4165bf6642830adec0404bf91f992afeb82d6c2493d6
+# 92b3ab99a599688380debb5a8618898ea713159b78fffbaa05e55a51948d3835
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 4-8-8-2: gradient descent, its stochastic forms, Levenberg-Marquardt."""
 
@@ -207,7 +207,8 @@ class _Batches:
     def descend(self, p: Array, drawn: Array, eta: float) -> None:
         """Move p in place by one step for each row of ``drawn``."""
         if self.batch == 1:
-            sample_steps(p, self.X, self.Y, drawn[:, 0].tolist(), eta)
+            rows = drawn[:, 0]
+            sample_steps(p, self.X[rows], self.Y[rows], eta)
             return
         for rows in drawn:
             np.take(self.X, rows, axis=0, out=self.inputs, mode="clip")
