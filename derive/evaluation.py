@@ -129,7 +129,7 @@ class _Point:
             return _sum([_number(1), _product([_number(2), bend, u])])
         if getattr(expr, "base", None) == n or (isinstance(expr, Symbol) and expr.is_integer):
             return _number(at[expr] if expr in at else self.size(expr))
-        if isinstance(expr, (Indexed, Symbol)):
+        if isinstance(expr, (Indexed, Symbol)) and expr.is_commutative:
             return self.quantity(expr, self.entry(expr, at), moving)
         raise ValueError(f"cannot evaluate {expr}")
 

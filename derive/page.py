@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from derive.activations import ACTIVATIONS
 from derive.calculus.derivation import Derivation
-from derive.calculus.rules import CONSTANT, EXCHANGE, INDEPENDENCE, LINEARITY, RULES, SIGN, Rule
+from derive.calculus.rules import CONSTANT, EXCHANGE, INDEPENDENCE, LINEARITY, RULES, Rule
 from derive.drawing import Drawing, draw
 from derive.equation import Equation
 from derive.network import Network
@@ -43,7 +43,7 @@ from derive.theorems.theorem import Theorem
 from derive.version import MARKER, tool_version
 from derive.walk import Stop, Walk, affordable, start
 
-SMALL = (LINEARITY, CONSTANT, EXCHANGE, INDEPENDENCE, SIGN)
+SMALL = (LINEARITY, CONSTANT, EXCHANGE, INDEPENDENCE)
 _FEWEST_FOLDED = 2
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

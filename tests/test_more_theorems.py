@@ -10,7 +10,10 @@ import sigmoid_4_8_8_2 as net
 from sympy import Integer, Symbol, symbols
 
 from derive.activations import A, Activation, Z, prove_through_output, scaled_sigmoid
+from derive.calculus.expansion import alike
+from derive.calculus.rules import CONSTANT, DISTRIBUTIVE, RULES
 from derive.calculus.words import Premise, expression, multiply, polynomial, prove_product
+from derive.equation import Equation
 from derive.network import Network, output
 from derive.quantities import Index, N, eta, l
 from derive.theorems import gram, woodbury
@@ -19,7 +22,7 @@ from derive.theorems.damping import levenberg_marquardt
 from derive.theorems.descent import descent_update, first_order_change, gradient, steepest_descent
 from derive.theorems.levenberg_marquardt import step_equations
 from derive.theorems.refutations import refutations, smallest
-from derive.theorems.theorem import Theorem, compared
+from derive.theorems.theorem import Given, Theorem, proved
 
 
 @pytest.mark.parametrize("theorem", theorems(), ids=lambda theorem: theorem.key)
@@ -30,7 +33,42 @@ def test_every_theorem_holds_and_its_steps_chain(theorem):
         steps = part.derivation.steps
         assert steps[0].before == part.derivation.start
         assert all(a.after == b.before for a, b in pairwise(steps))
-        assert part.derivation.result == part.equation.rhs
+        assert alike(part.derivation.result, part.equation.rhs)
+        assert part.faults == ()
+
+
+def test_whatever_is_done_to_a_step_of_a_theorem_is_found():
+    """Spoil the result of every step, change its rule, drop it: the replay refuses each."""
+    for part in (part for theorem in theorems() for part in theorem.parts):
+        steps = part.derivation.steps
+        for place, step in enumerate(steps):
+            like = {step.rule, DISTRIBUTIVE} | ({CONSTANT} if step.rule == DISTRIBUTIVE else set())
+            others = [rule for rule in RULES if rule not in like]
+            harm = [replace(step, after=after) for after in spoilt(step.after)]
+            harm += [replace(step, before=before) for before in spoilt(step.before)]
+            harm += [replace(step, rule=rule) for rule in others]
+            for changed in harm:
+                steps_now = (*steps[:place], changed, *steps[place + 1 :])
+                assert not replace(part, derivation=replace(part.derivation, steps=steps_now)).holds
+        for place in range(len(steps) - 1):
+            steps_now = (*steps[:place], *steps[place + 1 :])
+            assert not replace(part, derivation=replace(part.derivation, steps=steps_now)).holds
+
+
+def spoilt(expr):
+    """Return an expression with its sign changed, doubled, and with a term too many."""
+    extra = Symbol("zeta", positive=True)
+    return [other for other in (-expr, 2 * expr, expr + extra, expr * extra) if other != expr]
+
+
+def test_every_premise_of_a_theorem_is_needed():
+    for part in (part for theorem in theorems() for part in theorem.parts):
+        for place in range(len(part.given.assumptions)):
+            fewer = part.given.assumptions[:place] + part.given.assumptions[place + 1 :]
+            assert not replace(part, given=replace(part.given, assumptions=fewer)).holds
+        for place in range(len(part.given.definitions)):
+            fewer = part.given.definitions[:place] + part.given.definitions[place + 1 :]
+            assert not replace(part, given=replace(part.given, definitions=fewer)).holds
 
 
 def test_a_theorem_without_parts_proves_nothing():
@@ -148,7 +186,7 @@ def test_a_part_that_fails_does_not_pretend_to_a_last_step():
     i = Index("i", N)
     network = Network()
     start = output(network).symbol
-    part = compared("9.9", "nonsense", start, start + i)
+    part = proved(Equation("9.9", "nonsense", start, start + i), Given())
     assert not part.holds
     assert not part.derivation.steps
     assert part.reason

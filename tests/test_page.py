@@ -225,9 +225,10 @@ def test_everything_is_there(html: str, proof: Proof):
     assert html.count('<li class="step"') == steps
     for verdict in proof.verdicts:
         assert prose(verdict.claim) in html
+    without_links = re.sub(r"</?a\b[^>]*>", "", html)
     for theorem in theorems():
         assert prose(theorem.title) in html
-        assert all(prose(premise) in html for premise in theorem.premises)
+        assert all(prose(premise) in without_links for premise in theorem.premises)
     for refutation in refutations():
         assert formula(refutation.printed) in html
         assert formula(refutation.mended) in html

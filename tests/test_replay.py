@@ -26,10 +26,13 @@ from sympy import (
 
 import derive.evaluation
 import derive.replay
-import derive.replay_rules
+import derive.replay.algebra
+import derive.replay.dependence
+import derive.replay.names
+import derive.replay.rules
 from derive.calculus import rules
 from derive.calculus.derivation import Derivation, Step
-from derive.calculus.rules import LINEARITY, SIGN, Rule
+from derive.calculus.rules import CONSTANT, LINEARITY, Rule
 from derive.evaluation import same_value
 from derive.network import Network, sample_cost
 from derive.quantities import (
@@ -37,7 +40,7 @@ from derive.quantities import (
     l,
 )
 from derive.replay import Outcome, Problem, check_step, replay
-from derive.replay_rules import RULES
+from derive.replay.rules import RULES, WHOLE
 from derive.theorems.lemma1 import derive_in_general
 
 # -- what is right passes ------------------------------------------------------------------------------
@@ -63,7 +66,7 @@ def test_every_step_of_a_random_derivative_is_accepted():
     for case in random_derivations():
         assert replay(case.derivation, case.known).faults == ()
         used |= {step.rule.name for step in case.derivation.steps}
-    assert used >= set(RULES) - {"chain rule through a layer", "sign"}
+    assert used >= set(RULES) - {"premise"}
 
 
 def test_two_hundred_steps_with_other_names_for_bound_indices_are_accepted():
@@ -102,7 +105,8 @@ def test_two_hundred_mutated_steps_are_refused():
 def test_a_step_under_the_name_of_another_rule_is_refused(which):
     case = cases(None, "sample")[which]
     for step in case.derivation.steps:
-        for name in {*RULES, "magic"} - {step.rule.name}:
+        moved = {"distributive law"} if step.rule in (LINEARITY, CONSTANT) else set()  # the same under a sum
+        for name in {*RULES, *WHOLE, "magic"} - {step.rule.name} - moved:
             verdict = check_step(step.before, step.after, name, case.known)
             assert verdict.outcome is Outcome.WRONG_RULE, (name, step)
             assert verdict.reason.startswith(f"{name!r} ")
@@ -110,12 +114,12 @@ def test_a_step_under_the_name_of_another_rule_is_refused(which):
 
 def test_a_refused_step_is_named_with_its_reason():
     case = cases(None, "sample")[0]
-    step = replace(case.derivation.steps[6], rule=Rule("chain rule", ""))
+    step = replace(case.derivation.steps[6], rule=Rule("power rule", ""))
     found = replay(with_step(case.derivation, 7, step), case.known, case.equation)
     assert not found.holds
     assert [verdict.holds for verdict in found.verdicts] == [True] * 6 + [False] + [True] * 5
     assert found.faults == (
-        "step 7: 'chain rule' does not turn the left-hand side into the right-hand side, "
+        "step 7: 'power rule' does not turn the left-hand side into the right-hand side, "
         "though they seem equal",
     )
     assert found.verdicts[6].reason == found.faults[0]
@@ -141,7 +145,7 @@ def test_whatever_is_done_to_a_derivation_is_found_and_named(where, many):
             harm = (
                 replace(step, after=mutated(step.after, random)),
                 replace(step, before=mutated(step.before, random)),
-                replace(step, rule=Rule("sign" if step.rule != SIGN else "linearity", "")),
+                replace(step, rule=Rule("premise", "")),
             )
             for changed in harm:
                 assert named((*before, changed, *after), case) == number
@@ -214,7 +218,10 @@ def test_an_engine_that_takes_every_kronecker_delta_for_1_is_caught(monkeypatch)
 # -- independence of the replay itself -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [derive.replay, derive.replay_rules, derive.evaluation])
+REPLAY = (derive.replay.algebra, derive.replay.dependence, derive.replay.names, derive.replay.rules)
+
+
+@pytest.mark.parametrize("module", [derive.replay, *REPLAY, derive.evaluation])
 def test_the_replay_imports_nothing_from_what_it_checks(module):
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     typing_only = {
@@ -232,12 +239,17 @@ def test_the_replay_imports_nothing_from_what_it_checks(module):
             imported += [f"{node.module}.{alias.name}" for alias in node.names]
     ours = {name for name in imported if name.startswith("derive")}
     assert ours
-    allowed = ("derive.evaluation.", "derive.network.", "derive.quantities.", "derive.replay_rules.")
+    allowed = ("derive.evaluation.", "derive.network.", "derive.quantities.", "derive.replay.")
     assert all(name.startswith(allowed) for name in ours)
     assert not any("import_module" in name or "importlib" in name for name in imported)
 
 
 def test_every_rule_of_a_derivation_of_the_lemma_is_known_and_spelled_alike():
     used = {step.rule.name for case in every_case() for step in case.derivation.steps}
-    assert used == set(RULES)
-    assert {LINEARITY.name, SIGN.name} <= used
+    assert used == set(RULES) - {"premise"}
+    assert {LINEARITY.name, CONSTANT.name} <= used
+
+
+def test_the_rules_are_a_dozen_and_the_replay_knows_each():
+    assert {rule.name for rule in rules.RULES} == {*RULES, *WHOLE}
+    assert len(rules.RULES) <= 12

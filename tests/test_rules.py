@@ -19,7 +19,6 @@ from derive.calculus.rules import (
     POWER,
     PRODUCT,
     RULES,
-    SIGN,
     differentiate,
     open_partial,
     tidy_product,
@@ -166,7 +165,7 @@ def test_the_chain_rule_names_the_layer_whose_activation_it_differentiates():
 
 def test_what_no_rule_opens_is_refused_and_not_taken_for_zero():
     p, j = indices("p", "j")
-    for function in (1 / X[p], X[p] ** Rational(1, 2), 2 ** X[p], X[1], abs(X[p])):
+    for function in (2 ** X[p], X[1], abs(X[p]), X[p] ** X[p]):
         with pytest.raises(ValueError, match="no rule opens"):
             open_partial(Partial(function, X[j]), Vectors())
 
@@ -191,7 +190,7 @@ def test_the_wiring_lets_a_layer_move_the_later_ones_only():
 def test_a_minus_sign_moves_into_a_difference_and_nowhere_else():
     u, v, x = Symbol("u"), Symbol("v"), Symbol("x")
     rule, moved = tidy_product(Mul(-1, u - v, x, evaluate=False))
-    assert rule is SIGN
+    assert rule is CONSTANT
     assert moved == (v - u) * x
     assert tidy_product(-2 * u * x) is None
     assert tidy_product(Mul(2, u - v, evaluate=False)) is None

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Expr, Mul, Sum, preorder_traversal
+from sympy import Expr, Indexed, KroneckerDelta, Mul, Sum, preorder_traversal
 
-from derive.calculus.rules import Definitions, Rule, open_partial, tidy_product, tidy_sum
-from derive.quantities import Partial
+from derive.calculus.expansion import alike, expanded
+from derive.calculus.normal_form import equal
+from derive.calculus.rules import DISTRIBUTIVE, Definitions, Rule, open_partial, tidy_product, tidy_sum
+from derive.quantities import Index, Partial
 
 _TIDY = {Sum: tidy_sum, Mul: tidy_product}
 
@@ -61,11 +63,15 @@ class Deriving:
         return self
 
     def differentiate(self) -> Deriving:
+        """Open every derivative, and tidy what is left."""
+        return self.open_derivatives().tidy()
+
+    def open_derivatives(self) -> Deriving:
         """Open every derivative, outermost first, until none is left."""
         while (partial := _first(self.now, Partial)) is not None:
             opening = open_partial(partial, self.known)
             self.step(opening.rule, partial, opening.result)
-        return self.tidy()
+        return self
 
     def tidy(self) -> Deriving:
         """Collapse Kronecker sums, move constant factors and signs, until nothing changes."""
@@ -81,9 +87,51 @@ class Deriving:
                     break
         return self
 
+    def unfold(self, left: Expr, right: Expr, rule: Rule, note: str) -> Deriving:
+        """Put ``right`` for every entry of the letter on the ``left``, one step for each entry."""
+        if not isinstance(left, Indexed):
+            return self.step(rule, left, right, note)
+        entries = [node for node in preorder_traversal(self.now) if getattr(node, "base", None) == left.base]
+        for entry in dict.fromkeys(entries):
+            names = dict(zip(left.indices, entry.indices, strict=True))
+            self.step(rule, entry, renamed(right, names), note)
+        return self
+
+    def multiply_out(self) -> Deriving:
+        """Multiply products of sums out, and collapse the Kronecker sums that this lays open."""
+        self._rewrite(expanded(self.now))
+        while (found := _collapsible(self.now)) is not None:
+            self.step(*found)
+        return self
+
+    def arrive(self, claimed: Expr) -> bool:
+        """Take the last step if what is claimed is the same up to the distributive law; say whether it is."""
+        if not equal(self.now, claimed):
+            return False
+        self._rewrite(claimed)
+        return True
+
+    def _rewrite(self, after: Expr) -> None:
+        if not alike(self.now, after):
+            self.step(DISTRIBUTIVE, self.now, after)
+
     def done(self) -> Derivation:
         """Return what was derived, with its steps."""
         return Derivation(self.start, tuple(self.steps))
+
+
+def _collapsible(expr: Expr) -> tuple[Rule, Expr, Expr] | None:
+    """Return the first Kronecker sum with the rule that tidies it, and what it becomes."""
+    for node in preorder_traversal(expr):
+        if isinstance(node, Sum) and node.has(KroneckerDelta) and (found := tidy_sum(node)) is not None:
+            return found[0], node, found[1]
+    return None
+
+
+def renamed(expr: Expr, names: dict[Expr, Expr]) -> Expr:
+    """Put other indices for the free ones, and fresh ones for those that are bound."""
+    bound = {index for node in expr.atoms(Sum) for index in node.variables}
+    return expr.xreplace(names | {index: Index(index.name, index.upper) for index in bound})
 
 
 def _first(expr: Expr, kind: type) -> Expr | None:

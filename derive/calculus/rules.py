@@ -10,7 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum
+from sympy import (
+    Add,
+    Expr,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    cos,
+    exp,
+    log,
+    sin,
+    tanh,
+)
 
 from derive.quantities import Index, Partial, Sigma, SigmaPrime
 
@@ -25,33 +41,30 @@ class Rule:
 
 
 DEFINITION = Rule("definition", "a quantity equals the right-hand side that defines it")
-LAYER_CHAIN = Rule(
-    "chain rule through a layer",
-    "df/dv = sum_k df/du_k du_k/dv",
+CHAIN = Rule(
+    "chain rule",
+    "df/dv = sum_k df/du_k du_k/dv; for a function of one u, d sigma(u)/dv = sigma'(u) du/dv",
     "f depends on v only through the u_k, and both maps are differentiable",
 )
-CHAIN = Rule("chain rule", "d sigma(u)/dv = sigma'(u) du/dv", "sigma is differentiable at u")
 LINEARITY = Rule("linearity", "d(f + g)/dv = df/dv + dg/dv; likewise for sums")
-CONSTANT = Rule("constant factor", "d(c f)/dv = c df/dv; likewise for sums", "c is free of v")
+CONSTANT = Rule(
+    "constant factor", "d(c f)/dv = c df/dv; likewise for sums, so -(u - v) = v - u", "c is free of v"
+)
 PRODUCT = Rule("product rule", "d(f g)/dv = df/dv g + f dg/dv")
-POWER = Rule("power rule", "d(f^m)/dv = m f^(m-1) df/dv", "m is a whole number, m >= 1")
+POWER = Rule("power rule", "d(f^m)/dv = m f^(m-1) df/dv", "m is a number; f is not 0 where m < 1")
 EXCHANGE = Rule("exchange of derivative and sum", "d/dv sum_k f_k = sum_k df_k/dv", "finite sum")
 INDEPENDENCE = Rule("independence", "df/dv = 0", "f does not depend on v")
 COORDINATES = Rule("independent coordinates", "dv_m/dv_j = delta_mj")
 COLLAPSE = Rule("Kronecker collapse", "sum_m delta_mj f_m = f_j", "j runs over the same range as m")
-SIGN = Rule("sign", "-(u - v) = v - u")
-DISTRIBUTIVE = Rule("distributive law", "u (v + w) = u v + u w, (u + v) w = u w + v w")
-COMMON_FACTOR = Rule("common factor", "u v + u w = u (v + w)")
-MULTIPLY_OUT = Rule(
-    "multiplying out",
-    "two sums of products are equal if they are the same term by term, bound indices renamed",
-    "decided by the normal form",
+DISTRIBUTIVE = Rule(
+    "distributive law",
+    "u (v + w) = u v + u w, in both directions, sums exchanged and bound indices renamed",
+    "finite sums; denominators are not 0",
 )
 PREMISE = Rule("premise", "what the theorem assumes", "the premise that is named")
 
 RULES = (
     DEFINITION,
-    LAYER_CHAIN,
     CHAIN,
     LINEARITY,
     CONSTANT,
@@ -61,12 +74,11 @@ RULES = (
     INDEPENDENCE,
     COORDINATES,
     COLLAPSE,
-    SIGN,
     DISTRIBUTIVE,
-    COMMON_FACTOR,
-    MULTIPLY_OUT,
     PREMISE,
 )
+
+ELEMENTARY = (exp, log, sin, cos, tanh)  # differentiable wherever they are real
 
 
 class Definitions(Protocol):
@@ -114,10 +126,12 @@ def open_partial(partial: Partial, known: Definitions) -> Opening:
     if isinstance(f, Sum):
         f = fresh_bound(f, v.free_symbols)
         return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: Sum(d, *f.limits))
-    if isinstance(f, Pow) and isinstance(f.exp, Integer) and f.exp >= 1:
+    if isinstance(f, Pow) and isinstance(f.exp, Rational):
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
     if isinstance(f, Sigma):
         return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: SigmaPrime(*f.args) * d)
+    if isinstance(f, ELEMENTARY):
+        return Opening(CHAIN, (Partial(f.args[0], v),), lambda d: f.fdiff() * d)
     meaning = known.definition(f)
     if meaning is None:
         raise ValueError(f"no rule opens the derivative of {f} in {v}")
@@ -135,13 +149,17 @@ def _open_product(f: Mul, v: Expr, known: Definitions) -> Opening:
 
 def _same_family(f: Expr, v: Expr) -> bool:
     """Say whether f and v are coordinates of the same vector: one letter, one layer."""
+    if f == v:
+        return True
     if not (isinstance(f, Indexed) and isinstance(v, Indexed) and f.base == v.base):
         return False
     pairs = zip(f.indices, v.indices, strict=True)
     return all(p == q for p, q in pairs if not (isinstance(p, Index) and isinstance(q, Index)))
 
 
-def _same_coordinate(f: Indexed, v: Indexed) -> Expr:
+def _same_coordinate(f: Expr, v: Expr) -> Expr:
+    if isinstance(f, Symbol):
+        return Integer(1)
     return Mul(*(KroneckerDelta(p, q) for p, q in zip(f.indices, v.indices, strict=True)))
 
 
@@ -200,5 +218,5 @@ def tidy_product(node: Mul) -> tuple[Rule, Expr] | None:
     for factor in factors:
         if isinstance(factor, Add):
             rest = (f for f in factors if f is not factor)
-            return SIGN, Mul(-coefficient, Add(*(-term for term in factor.args)), *rest)
+            return CONSTANT, Mul(-coefficient, Add(*(-term for term in factor.args)), *rest)
     return None

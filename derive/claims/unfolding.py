@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from sympy import Expr, Indexed, IndexedBase, Integer, Sum
 
 from derive.calculus.derivation import Derivation, Deriving
-from derive.calculus.rules import DEFINITION, LAYER_CHAIN
+from derive.calculus.rules import DEFINITION, CHAIN
 from derive.claims.activations import ACTIVATIONS
 from derive.claims.layers import lowest
 from derive.claims.meaning import OBJECTIVE, SAMPLE, ClaimNetwork
@@ -158,7 +158,7 @@ def activation_gradient(network: ClaimNetwork, layer: Layer) -> Derived:
         k = network.index("k", at + 1)
         outer = Partial(OBJECTIVE.symbol, z[at + 1, SAMPLE, k])
         inner = Partial(z[at + 1, SAMPLE, k], a[at, SAMPLE, j])
-        work.step(LAYER_CHAIN, start, total(outer * inner, k), f"it acts only through z[{layer.shifted(1)}]")
+        work.step(CHAIN, start, total(outer * inner, k), f"it acts only through z[{layer.shifted(1)}]")
         work.step(DEFINITION, outer, delta[at + 1, SAMPLE, k], "delta")
     derivation = work.differentiate().done()
     return Derived(Equation("", "activation gradient", start, derivation.result), derivation, at, (SAMPLE, j))
@@ -172,7 +172,7 @@ def delta_through_activation(network: ClaimNetwork, layer: Layer) -> Derived:
     outer = IndexedBase("outer")  # the derivative in a[l] stays closed while the other one is opened
     work = Deriving(Partial(OBJECTIVE.symbol, variable), network)
     chain = total(outer[at, SAMPLE, m] * Partial(through, variable), m)
-    work.step(LAYER_CHAIN, work.start, chain, f"it acts only through a[{layer}]")
+    work.step(CHAIN, work.start, chain, f"it acts only through a[{layer}]")
     closed = work.differentiate().done()
 
     def named(expr: Expr) -> Expr:

@@ -21,9 +21,9 @@ class Level(StrEnum):
 
 _HIDDEN = {
     Level.STUDENT: frozenset[rules.Rule](),
-    Level.LECTURER: frozenset({rules.CONSTANT, rules.INDEPENDENCE, rules.LINEARITY, rules.SIGN}),
+    Level.LECTURER: frozenset({rules.CONSTANT, rules.INDEPENDENCE, rules.LINEARITY}),
     Level.TERSE: frozenset(rules.RULES)
-    - {rules.LAYER_CHAIN, rules.CHAIN, rules.POWER, rules.COLLAPSE, rules.PREMISE, rules.MULTIPLY_OUT},
+    - {rules.CHAIN, rules.POWER, rules.COLLAPSE, rules.PREMISE, rules.DISTRIBUTIVE},
 }
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from sympy import Expr
 
 from derive.calculus.derivation import Derivation, Deriving
-from derive.calculus.rules import DEFINITION, LAYER_CHAIN
+from derive.calculus.rules import CHAIN, DEFINITION
 from derive.equation import Equation
 from derive.network import Network, Objective
 from derive.quantities import Index, N, Partial, b, total, w, z
@@ -106,7 +106,7 @@ def _chain(
     """Write the derivative through the z of one layer and give the outer factor its name."""
     outer = Partial(objective.symbol, through)
     work.step(
-        LAYER_CHAIN,
+        CHAIN,
         Partial(objective.symbol, variable),
         total(outer * Partial(through, variable), *sums),
         f"it acts only through z[{str(layer).replace(' ', '')}]",

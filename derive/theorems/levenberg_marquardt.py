@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Rational, Sum, Symbol
+from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Rational, Symbol
 
-from derive.calculus.derivation import Derivation, Deriving
+from derive.calculus.derivation import Derivation, Deriving, renamed
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
@@ -61,6 +61,7 @@ class StepEquations:
 
     gradient: Derivation
     hessian: Derivation
+    right_derivation: Derivation
     normal_matrix: Equation
     right_side: Equation
     primal: Equation
@@ -78,15 +79,16 @@ def step_equations() -> StepEquations:
     gradient = work.differentiate().done()
     hessian = Deriving(Partial(gradient.result, h[m]), LinearModel()).differentiate().done()
     at_zero = gradient.result.replace(lambda e: isinstance(e, Indexed) and e.base == h, _zero)
-    right = Deriving(-at_zero, LinearModel()).tidy().done().result
+    right = Deriving(-at_zero, LinearModel()).tidy().done()
     q, q2 = Index("q", M), Index("q'", M)
     k = Index("p", s)
     gram = total(J[q, k] * J[q2, k], k) + mu * KroneckerDelta(q, q2)
     return StepEquations(
         gradient,
         hessian,
+        right,
         Equation("2.1", "normal matrix", A[p, m], hessian.result),
-        Equation("2.2", "right-hand side", g[p], right),
+        Equation("2.2", "right-hand side", g[p], right.result),
         Equation("2.3", "primal system", total(A[p, m] * h[m], m), g[p]),
         Equation("2.4", "step", p_new[p], p_old[p] + h[p]),
         Equation("2.5", "damped Gram matrix", G[q, q2], gram),
@@ -128,7 +130,7 @@ def prove_dual(equations: StepEquations) -> bool:
         if base == h:
             return _at(equations.back, *quantity.indices)
         if base == r:
-            return _fresh(equations.dual.lhs, {q: quantity.indices[0]})
+            return renamed(equations.dual.lhs, {q: quantity.indices[0]})
         return by_definition(quantity)
 
     return equal(_primal(equations, Index("p", s)), Integer(0), unfold)
@@ -138,7 +140,7 @@ def _primal(equations: StepEquations, p: Index) -> Expr:
     """Return row p of the primal system, left-hand side minus right-hand side."""
     difference = equations.primal.lhs - equations.primal.rhs
     (row,) = (index for index in difference.free_symbols if isinstance(index, Index))
-    return _fresh(difference, {row: p})
+    return renamed(difference, {row: p})
 
 
 def _unfolding(equations: StepEquations) -> Callable[[Expr], Expr | None]:
@@ -154,9 +156,4 @@ def _unfolding(equations: StepEquations) -> Callable[[Expr], Expr | None]:
 
 def _at(equation: Equation, *indices: Expr) -> Expr:
     """Return the right-hand side with other free indices and fresh bound ones."""
-    return _fresh(equation.rhs, dict(zip(equation.lhs.indices, indices, strict=True)))
-
-
-def _fresh(expr: Expr, renaming: dict[Expr, Expr]) -> Expr:
-    bound = {index for node in expr.atoms(Sum) for index in node.variables}
-    return expr.xreplace(renaming | {index: Index(index.name, index.upper) for index in bound})
+    return renamed(equation.rhs, dict(zip(equation.lhs.indices, indices, strict=True)))

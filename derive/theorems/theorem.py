@@ -4,26 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from sympy import Expr
+from sympy import Expr, Indexed, Symbol
 
-from derive.calculus.derivation import Derivation, Step
-from derive.calculus.normal_form import Rewrite, equal
-from derive.calculus.rules import DEFINITION, MULTIPLY_OUT
+from derive.calculus.derivation import Derivation, Deriving, renamed
+from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
+from derive.evaluation import Definitions
+from derive.quantities import Partial
+from derive.replay import replay
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a part of a theorem may use: equations that define quantities, and equations that are assumed.
+
+    ``moving`` are the letters that change with every variable, though nothing defines them.
+    """
+
+    definitions: tuple[Equation, ...] = ()
+    assumptions: tuple[Equation, ...] = ()
+    moving: tuple[Expr, ...] = ()
+
+    def definition(self, quantity: Expr) -> Expr | None:
+        """Return what defines a quantity, with fresh bound indices, or None."""
+        for equation in self.definitions:
+            left = equation.lhs
+            if quantity == left:
+                return equation.rhs
+            if isinstance(quantity, Indexed) and isinstance(left, Indexed) and quantity.base == left.base:
+                return renamed(equation.rhs, dict(zip(left.indices, quantity.indices, strict=True)))
+        return None
+
+    def depends(self, quantity: Expr, variable: Expr) -> bool:
+        """Say that a quantity moves with the variable's letter, or through its definition."""
+        letter = getattr(quantity, "base", quantity)
+        if letter == getattr(variable, "base", variable) or letter in self.moving:
+            return True
+        meaning = self.definition(quantity)
+        return meaning is not None and any(
+            self.depends(part, variable) for part in meaning.atoms(Indexed, Symbol)
+        )
+
+    @property
+    def premises(self) -> tuple[tuple[Expr, Expr], ...]:
+        """The assumptions as pairs: either side may stand for the other."""
+        return tuple((equation.lhs, equation.rhs) for equation in self.assumptions)
 
 
 @dataclass(frozen=True)
 class Part:
     """One equation of a theorem, with the derivation that leads from its left side to its right side.
 
-    ``holds`` is the outcome of comparing the derivation's result with the stated right-hand side.
+    ``given`` is what the steps may use; ``reason`` says why they do not reach the right side, if so.
     """
 
     equation: Equation
     derivation: Derivation
-    holds: bool
+    given: Definitions
     reason: str = ""
+
+    @cached_property
+    def faults(self) -> tuple[str, ...]:
+        """What the replay of the steps objects to, and why they stop short; empty if the part is proved."""
+        if self.reason:
+            return (self.reason,)
+        return replay(self.derivation, self.given, self.equation).faults
+
+    @property
+    def holds(self) -> bool:
+        """True if the steps reach the right side and each was accepted by the replay."""
+        return not self.faults
 
 
 @dataclass(frozen=True)
@@ -42,21 +94,23 @@ class Theorem:
         return bool(self.parts) and all(part.holds for part in self.parts)
 
 
-def compared(
-    number: str,
-    name: str,
-    start: Expr,
-    claimed: Expr,
-    unfoldings: Sequence[tuple[Expr, str]] = (),
-    unfold: Rewrite | None = None,
+def proved(
+    equation: Equation, given: Given, uses: Sequence[Equation] = (), start: Expr | None = None
 ) -> Part:
-    """Go from ``start`` over given unfoldings to the claim, if the normal form finds the two equal."""
-    steps, now = [], start
-    for expr, note in unfoldings:
-        steps.append(Step(now, DEFINITION, expr, note))
-        now = expr
-    holds = equal(now, claimed, unfold)
-    if holds:
-        steps.append(Step(now, MULTIPLY_OUT, claimed))
-    reason = "" if holds else "the two sides differ in their normal form"
-    return Part(Equation(number, name, start, claimed), Derivation(start, tuple(steps)), holds, reason)
+    """Lead from the left side to the right side: use the equations in turn, multiply out, collapse, compare.
+
+    The start is the left side, unless it is given as what defines it. Each equation used is a definition
+    or an assumption in ``given``; a step is taken for each entry that it replaces.
+    """
+    work = Deriving(equation.lhs if start is None else start, given)
+    for used in uses:
+        rule = DEFINITION if used in given.definitions else PREMISE
+        label = f"({used.number})" if used.number else used.name
+        work.unfold(used.lhs, used.rhs, rule, label)
+    if work.now.has(Partial):
+        work.differentiate()
+    elif uses:
+        work.multiply_out()
+    arrived = work.arrive(equation.rhs)
+    reason = "" if arrived else "the two sides differ in their normal form"
+    return Part(equation, work.done(), given, reason)

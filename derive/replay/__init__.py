@@ -3,24 +3,24 @@
 A step that claims a rule is accepted only if one use of that rule on the left-hand side gives the right-hand
 side, up to the names of bound indices, the order of terms and factors, and what SymPy itself does when an
 expression is built. A use of a rule rewrites one subexpression, in one place or wherever the same one stands;
-only "definition" is read in both directions. Nothing is shared with ``derive.calculus``, which writes the
+"definition" and "premise" are read in both directions, and the distributive law speaks of the two sides as a
+whole, multiplied out. Nothing is shared with ``derive.calculus``, which writes the
 derivations.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING
 
-from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Sum, srepr, sympify
+from sympy import Expr, Indexed, KroneckerDelta, Sum
 
 from derive.evaluation import Definitions, Problem, same_value
 from derive.quantities import Index, Partial
-from derive.replay_rules import RULES, Case, Rewriting
+from derive.replay.names import apart, key, same
+from derive.replay.rules import RULES, WHOLE, Case, Rewriting
 
 if TYPE_CHECKING:
     from derive.calculus.derivation import Derivation
@@ -65,7 +65,8 @@ class Replay:
 
 
 def replay(derivation: Derivation, definitions: Definitions, equation: Equation | None = None) -> Replay:
-    """Check every step, that the steps hang together, and that no derivative is left at the end.
+    """Check every step, that the steps hang together, and that no derivative is left at the end,
+    unless the equation has one on its right-hand side.
 
     With an ``equation``, check too that its left-hand side is the start, or defined as the start, and that
     its right-hand side is the result.
@@ -82,7 +83,7 @@ def replay(derivation: Derivation, definitions: Definitions, equation: Equation 
         verdicts.append(verdict)
         now = step.after
     end = f"step {len(verdicts)}, the last," if verdicts else "the start, without a step,"
-    if now.has(Partial):
+    if now.has(Partial) and not (equation is not None and equation.rhs.has(Partial)):
         faults.append(f"{end} leaves a derivative unopened")
     if not same(derivation.result, now):
         faults.append(f"{end} is not the result")
@@ -111,7 +112,7 @@ def check_step(before: Expr, after: Expr, rule: str, definitions: Definitions) -
 def _objection(before: Expr, after: Expr, rule: str, definitions: Definitions) -> str:
     """Return why the step cannot be accepted, or nothing."""
     sides = "the left-hand side into the right-hand side"
-    if rule not in RULES:
+    if rule not in RULES and rule not in WHOLE:
         return f"{rule!r} is none of the known rules, and cannot turn {sides}"
     for limit in (limit for side in (before, after) for node in side.atoms(Sum) for limit in node.limits):
         if not isinstance(limit[0], Index) or limit[1:] != (1, limit[0].upper):
@@ -120,21 +121,18 @@ def _objection(before: Expr, after: Expr, rule: str, definitions: Definitions) -
             )
     if same(before, after):
         return f"{rule!r} is claimed of a step in which nothing changes"
-    left, right = (_apart(side, frozenset(side.free_symbols), {}) for side in (before, after))
+    if rule in WHOLE and WHOLE[rule](before, after, definitions):
+        return ""
+    left, right = (apart(side, frozenset(side.free_symbols), {}) for side in (before, after))
     case = Case(definitions, right)
-    ways = [(left, right, case)]
-    if rule == "definition":
+    ways = [(left, right, case)] if rule in RULES else []
+    if rule in ("definition", "premise"):
         ways.append((right, left, Case(definitions, left)))
     for start, goal, there in ways:
-        wanted = _key(goal, ())
-        if any(_key(found, ()) == wanted for found in _uses(start, RULES[rule], there)):
+        wanted = key(goal, ())
+        if any(key(found, ()) == wanted for found in _uses(start, RULES[rule], there)):
             return ""
     return f"{rule!r} does not turn {sides}" + (f" ({case.complaints[0]})" if case.complaints else "")
-
-
-def same(left: Expr, right: Expr) -> bool:
-    """Decide equality up to the names of bound indices and the order of terms and factors."""
-    return bool(left == right) or _key(left, ()) == _key(right, ())
 
 
 # -- where a rule is used --------------------------------------------------------------------------------
@@ -181,54 +179,3 @@ def _put(expr: Expr, paths: Sequence[_Path], new: Expr) -> Expr:
     for head in {path[0] for path in paths}:
         args[head] = _put(args[head], [path[1:] for path in paths if path[0] == head], new)
     return expr.func(*args)
-
-
-# -- equal up to names and order -------------------------------------------------------------------------
-
-
-def _apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
-    """Rename every bound index that is free or bound further out, so that no rule can capture one."""
-    if not expr.has(Sum):
-        return expr
-    if not isinstance(expr, Sum):
-        return expr.func(*(_apart(arg, scope, fresh) for arg in expr.args))
-    names, limits = {}, []
-    for index, lower, upper in reversed(expr.limits):
-        name = index
-        while name in scope:
-            name = fresh.setdefault(name, Index(index.name, upper))
-        names[index] = name
-        scope |= {name}
-        limits.append((name, lower, upper))
-    body = expr.function if all(old is new for old, new in names.items()) else expr.function.xreplace(names)
-    return Sum(_apart(body, scope, fresh), *reversed(limits))
-
-
-def _key(expr: Expr, bound: tuple[Expr, ...]) -> str:
-    """Spell an expression with its bound indices numbered from outside in, terms and factors in order."""
-    if isinstance(expr, Index):
-        level = max((place for place, index in enumerate(bound) if index == expr), default=None)
-        return f"{expr.name}@{expr.dummy_index}" if level is None else f"#{level}"
-    if not expr.args:
-        return _spelling(expr)
-    name = type(expr).__name__
-    if isinstance(expr, Sum):
-        ranges = []
-        for index, lower, upper in reversed(expr.limits):
-            ranges.append(f"{_key(lower, bound)}..{_key(upper, bound)}")
-            bound = (*bound, index)
-        return f"Sum[{','.join(ranges)}]({_key(expr.function, bound)})"
-    if isinstance(expr, (Add, Mul)):  # sums and products that differ only in the names of bound indices merge
-        merged: Counter[str] = Counter()
-        for arg in expr.args:
-            count, rest = arg.as_coeff_Mul() if isinstance(expr, Add) else arg.as_base_exp()[::-1]
-            merged[_key(rest, bound)] += count
-        counted = sorted(f"{key}:{_key(sympify(count), bound)}" for key, count in merged.items() if count)
-        return f"{name}({','.join(counted)})"
-    keys = [_key(arg, bound) for arg in expr.args]
-    return f"{name}({','.join(sorted(keys) if isinstance(expr, KroneckerDelta) else keys)})"
-
-
-@cache
-def _spelling(leaf: Expr) -> str:
-    return str(leaf) if leaf.is_number else srepr(leaf)

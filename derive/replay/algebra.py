@@ -1,0 +1,146 @@
+"""Products of sums, multiplied out and compared: the distributive law and premises about products.
+
+A term is a coefficient, commuting factors, a word of letters that do not commute, and the indices of its
+sums. Bound indices are named in every order that their ranges allow and the least spelling is taken, so that
+two terms are alike exactly if they differ in names and order. Slow for many indices, and short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations, product
+from math import factorial, prod
+
+from sympy import Add, Expr, Integer, Mul, Pow, Rational, Sum, expand, fraction, srepr, together
+
+from derive.evaluation import Definitions
+from derive.quantities import Index
+from derive.replay.names import key
+
+MAX_ORDERS = 5_040
+MAX_TERMS = 2_000
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient * factors * word, summed over every index in ``bound``."""
+
+    coefficient: Rational
+    factors: tuple[Expr, ...]
+    word: tuple[Expr, ...]
+    bound: tuple[Index, ...]
+
+    def times(self, other: Term) -> Term:
+        """Multiply; the two may share no bound index."""
+        return Term(
+            self.coefficient * other.coefficient,
+            self.factors + other.factors,
+            self.word + other.word,
+            self.bound + other.bound,
+        )
+
+
+ONE = Term(Integer(1), (), (), ())
+
+
+def equal_multiplied_out(left: Expr, right: Expr) -> bool:
+    """Say whether two expressions have the same terms; without sums, whether they are equal as fractions."""
+    if _plain(left) and _plain(right):
+        return bool(expand(fraction(together(left - right))[0]) == 0)
+    try:
+        return _collected(_terms(left)) == _collected(_terms(right))
+    except OverflowError:
+        return False
+
+
+def one_premise(before: Expr, after: Expr, known: Definitions) -> bool:
+    """Say whether one use of a premise about a product of letters leads from one side to the other."""
+    for left, right in getattr(known, "premises", ()):
+        if left.is_commutative:
+            continue
+        for start, goal in ((before, after), (after, before)):
+            wanted = _collected(_terms(goal))
+            if any(_collected(found) == wanted for found in _replaced(_terms(start), left, right)):
+                return True
+    return False
+
+
+def _plain(expr: Expr) -> bool:
+    return not expr.has(Sum) and bool(expr.is_commutative)
+
+
+def _replaced(terms: list[Term], left: Expr, right: Expr) -> Iterator[list[Term]]:
+    """Replace the word on the left of a premise, at one place of one term."""
+    word, pieces = Mul.make_args(left), _terms(right)
+    for place, term in enumerate(terms):
+        others = terms[:place] + terms[place + 1 :]
+        for at in range(len(term.word) - len(word) + 1):
+            if term.word[at : at + len(word)] == word:
+                head = Term(term.coefficient, term.factors, term.word[:at], term.bound)
+                tail = Term(Integer(1), (), term.word[at + len(word) :], ())
+                yield others + [head.times(piece).times(tail) for piece in pieces]
+
+
+def _terms(expr: Expr) -> list[Term]:
+    """Multiply out, every bound index made anew."""
+    if isinstance(expr, Rational):
+        return [Term(expr, (), (), ())]
+    if isinstance(expr, Add):
+        return [term for arg in expr.args for term in _terms(arg)]
+    if isinstance(expr, Mul):
+        return _multiplied([_terms(arg) for arg in expr.args])
+    if isinstance(expr, Pow) and isinstance(expr.exp, Integer) and expr.exp > 0:
+        return _multiplied([_terms(expr.base) for _ in range(int(expr.exp))])
+    if isinstance(expr, Sum):
+        fresh = {index: Index(index.name, upper) for index, _, upper in expr.limits}
+        if len(fresh) < len(expr.limits):  # the same index twice: the inner one hides the outer one
+            inner, outer = expr.limits[:1], expr.limits[1:]
+            return _terms(Sum(Sum(expr.function, *inner), *outer))
+        found = _terms(expr.function.xreplace(fresh))
+        return [term.times(Term(Integer(1), (), (), tuple(fresh.values()))) for term in found]
+    if not expr.is_commutative:
+        return [Term(Integer(1), (), (expr,), ())]
+    return [Term(Integer(1), (expr,), (), ())]
+
+
+def _multiplied(factors: list[list[Term]]) -> list[Term]:
+    if prod(map(len, factors)) > MAX_TERMS:
+        raise OverflowError("too many terms to multiply out")
+    found = []
+    for choice in product(*factors):
+        term = ONE
+        for factor in choice:
+            term = term.times(factor)
+        found.append(term)
+    return found
+
+
+def _collected(terms: list[Term]) -> dict[str, Rational]:
+    """Add up like terms, by their spelling."""
+    found: dict[str, Rational] = {}
+    for term in terms:
+        count, name = _spelled(term)
+        found[name] = found.get(name, Integer(0)) + count * term.coefficient
+    return {name: coefficient for name, coefficient in found.items() if coefficient != 0}
+
+
+def _spelled(term: Term) -> tuple[Rational, str]:
+    """Return the number that a term's factors hold, and the spelling of the rest."""
+    used = {symbol for part in (*term.factors, *term.word) for symbol in part.free_symbols}
+    idle = [index.upper for index in term.bound if index not in used]  # a sum of equal terms
+    ranges: dict[str, list[Index]] = {}
+    for index in term.bound:
+        if index in used:
+            ranges.setdefault(srepr(index.upper), []).append(index)
+    if prod(factorial(len(alike)) for alike in ranges.values()) > MAX_ORDERS:
+        raise OverflowError("too many indices to compare")
+    count, rest = Mul(*term.factors, *idle).as_coeff_Mul()
+    parts = Mul.make_args(rest)
+    spellings = []
+    groups = [permutations(ranges[name]) for name in sorted(ranges)]
+    for order in product(*groups):
+        bound = tuple(index for group in order for index in group)
+        factors = sorted(key(part, bound) for part in parts)
+        spellings.append(f"{factors}{[key(letter, bound) for letter in term.word]}")
+    return count, f"{[(name, len(ranges[name])) for name in sorted(ranges)]}{min(spellings)}"

@@ -1,0 +1,64 @@
+"""Expressions apart from the names of their bound indices and the order of their terms and factors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+from sympy import Add, Expr, KroneckerDelta, Mul, Sum, srepr, sympify
+
+from derive.quantities import Index
+
+
+def same(left: Expr, right: Expr) -> bool:
+    """Decide equality up to the names of bound indices and the order of terms and factors."""
+    return bool(left == right) or key(left, ()) == key(right, ())
+
+
+def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
+    """Rename every bound index that is free or bound further out, so that no rule can capture one."""
+    if not expr.has(Sum):
+        return expr
+    if not isinstance(expr, Sum):
+        return expr.func(*(apart(arg, scope, fresh) for arg in expr.args))
+    names, limits = {}, []
+    for index, lower, upper in reversed(expr.limits):
+        name = index
+        while name in scope:
+            name = fresh.setdefault(name, Index(index.name, upper))
+        names[index] = name
+        scope |= {name}
+        limits.append((name, lower, upper))
+    body = expr.function if all(old is new for old, new in names.items()) else expr.function.xreplace(names)
+    return Sum(apart(body, scope, fresh), *reversed(limits))
+
+
+def key(expr: Expr, bound: tuple[Expr, ...]) -> str:
+    """Spell an expression with its bound indices numbered from outside in, terms and factors in order."""
+    if isinstance(expr, Index):
+        level = max((place for place, index in enumerate(bound) if index == expr), default=None)
+        return f"{expr.name}@{expr.dummy_index}" if level is None else f"#{level}"
+    if not expr.args:
+        return _spelling(expr)
+    name = type(expr).__name__
+    if isinstance(expr, Sum):
+        ranges = []
+        for index, lower, upper in reversed(expr.limits):
+            ranges.append(f"{key(lower, bound)}..{key(upper, bound)}")
+            bound = (*bound, index)
+        return f"Sum[{','.join(ranges)}]({key(expr.function, bound)})"
+    if isinstance(expr, (Add, Mul)):  # sums and products that differ only in the names of bound indices merge
+        merged: Counter[str] = Counter()
+        word = [arg for arg in expr.args if not arg.is_commutative] if isinstance(expr, Mul) else []
+        for arg in (arg for arg in expr.args if arg not in word):
+            count, rest = arg.as_coeff_Mul() if isinstance(expr, Add) else arg.as_base_exp()[::-1]
+            merged[key(rest, bound)] += count
+        counted = sorted(f"{part}:{key(sympify(count), bound)}" for part, count in merged.items() if count)
+        return f"{name}({','.join(counted)};{'.'.join(key(letter, bound) for letter in word)})"
+    keys = [key(arg, bound) for arg in expr.args]
+    return f"{name}({','.join(sorted(keys) if isinstance(expr, KroneckerDelta) else keys)})"
+
+
+@cache
+def _spelling(leaf: Expr) -> str:
+    return str(leaf) if leaf.is_number else srepr(leaf)
