@@ -26,6 +26,9 @@ app = typer.Typer(
 ArchitectureText = Annotated[
     str, typer.Argument(metavar="ARCHITECTURE", help="Layer sizes, input first, such as 2-2-3-2.")
 ]
+NumberingName = Annotated[
+    str, typer.Option("--numbering", help="Equation numbers: own, or the article's: arxiv or siam.")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say how long each stage took.")]
 
 
@@ -50,20 +53,23 @@ def _root(
 def prove(
     architecture: ArchitectureText,
     steps: Annotated[bool, typer.Option("--steps", help="Show every step with its rule.")] = False,
+    numbering: NumberingName = "own",
     verbose: Verbose = False,
 ) -> None:
     """Prove Lemma 1 for an architecture; exit status 1 if anything is refuted."""
     from derive import show
     from derive.architecture import Architecture
+    from derive.numbering import numbering as numbering_of
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
-    console, stages = Console(), Stages()
+    console, stages, numbers = Console(), Stages(), numbering_of(numbering)
     proof = prove_lemma(Architecture.parse(architecture), stages=stages)
-    show.show_theorem(console)
+    show.show_numbering(console, numbers)
+    show.show_theorem(console, numbers)
     if steps:
-        show.show_steps(console)
-    show.show_verdicts(console, proof)
+        show.show_steps(console, numbers)
+    show.show_verdicts(console, proof, numbers)
     if verbose:
         show.show_stages(Console(stderr=True), stages)
     if not proof.holds:
@@ -74,9 +80,11 @@ def prove(
 def theorems(
     key: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One theorem; all without it.")] = None,
     steps: Annotated[bool, typer.Option("--steps", help="Show every step with its rule.")] = False,
+    numbering: NumberingName = "own",
 ) -> None:
     """Prove the theorems beside Lemma 1, and refute what the source notes print wrongly."""
     from derive import show
+    from derive.numbering import numbering as numbering_of
     from derive.theorems.catalogue import theorems as all_theorems
 
     known = all_theorems()
@@ -84,15 +92,19 @@ def theorems(
     if not chosen:
         names = ", ".join(theorem.key for theorem in known)
         raise UserError(f"expected one of {names}; got {key!r}")
-    console = Console()
-    show.show_theorem_list(console, chosen, steps)
+    console, numbers = Console(), numbering_of(numbering)
+    show.show_numbering(console, numbers)
+    show.show_theorem_list(console, chosen, steps, numbers)
     if key is None:
-        show.show_refutations(console)
+        show.show_refutations(console, numbers)
     if not all(theorem.holds for theorem in chosen):
         raise typer.Exit(1)
 
 
-@app.command(epilog=r"Example: [bold]derive check 'dC/dW\[l] = delta\[l] @ a\[l-1].T'[/bold]")
+@app.command(
+    epilog=r"Examples: [bold]derive check 'dC/dW\[l] = delta\[l] @ a\[l-1].T'[/bold], "
+    r"[bold]derive check 'gd.next(p) = p - t*grad(Cost)'[/bold]"
+)
 def check(
     claim: Annotated[
         str | None,
@@ -104,7 +116,18 @@ def check(
     ] = None,
     steps: Annotated[bool, typer.Option("--steps", help="Show every step with its rule.")] = False,
 ) -> None:
-    """Decide a claim about the network; exit status 1 if it is not true, 2 if it is not well formed."""
+    r"""Decide a claim; exit status 1 if it is not true, 2 if it is not well formed.
+
+    One sample of a network: W\[l] b\[l] z\[l] a\[l] delta\[l] x y C, dC/dW\[l] ...
+    sigma(.) dsigma(.) @ * .T sum(k, .), at layer l, l+1, l-1, L or a number.
+
+    Matrices: capital letters, I, J, inv(.) .T @, lam mu, lm.step(mu) lm.next(p).
+
+    Parameters and costs: p f g t N m, Cost C\[i] grad(.) first(Cost, d) dot(f, g)
+    norm2(f) gd.next(p) sgd.next(p, i) minibatch.next(p, k).
+
+    All of it is in docs/claims.md; docs/notes.claims has examples of every kind.
+    """
     from derive.claims import check_claim, check_file
 
     if (claim is None) == (file is None):
@@ -116,7 +139,9 @@ def check(
     checked = check_file(file)
     for line in checked:
         name = f"{line.name}: " if line.name else ""
-        note = "" if line.as_expected else f"  (expected {line.expected.value})"
+        found = line.verdict.condition
+        note = f"  [true if {found}]" if found else ""
+        note += "" if line.as_expected else f"  (expected {line.expected.value})"
         typer.echo(f"{line.number:4d}  {line.verdict.outcome.value:11s}  {name}{line.verdict.claim}{note}")
     unexpected = sum(not line.as_expected for line in checked)
     typer.echo(f"{len(checked)} claims, {unexpected} not as expected", err=True)
@@ -135,22 +160,33 @@ def latex(
     level: Annotated[
         str, typer.Option("--level", help="How many steps: student, lecturer or terse.")
     ] = "student",
+    numbering: NumberingName = "own",
+    cite_code: Annotated[
+        bool, typer.Option("--cite-code", help="Cite the lines of the emitted package that compute each.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Print the derivation as a LaTeX document."""
     from derive.architecture import Architecture
-    from derive.latex_document import latex_document, latex_fragment
+    from derive.latex_document import latex_document
+    from derive.latex_fragment import latex_fragment
+    from derive.numbering import numbering as numbering_of
     from derive.printers.levels import Level
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
     if level not in list(Level):
         raise UserError(f"expected --level student, lecturer or terse, got {level!r}")
-    stages = Stages()
+    if fragment and cite_code:
+        raise UserError("expected --fragment or --cite-code, got both; only the article cites code")
+    stages, numbers = Stages(), numbering_of(numbering)
     proof = prove_lemma(Architecture.parse(architecture), stages=stages)
     with stages("print"):
-        text = (latex_fragment if fragment else latex_document)(proof, Level(level))
+        if fragment:
+            text = latex_fragment(proof, Level(level), numbers)
+        else:
+            text = latex_document(proof, Level(level), numbers, cite_code=cite_code)
     _deliver(text, output, force)
     _report(stages, verbose)
 
@@ -161,19 +197,21 @@ def page(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; standard output without it.")
     ] = None,
+    numbering: NumberingName = "own",
     force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Print the proof as one web page to read and to step through, offline."""
     from derive.architecture import Architecture
+    from derive.numbering import numbering as numbering_of
     from derive.page import page as page_of
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
-    stages = Stages()
+    stages, numbers = Stages(), numbering_of(numbering)
     proof = prove_lemma(Architecture.parse(architecture), stages=stages)
     with stages("print"):
-        text = page_of(proof)
+        text = page_of(proof, numbers)
     _deliver(text, output, force)
     _report(stages, verbose)
 
@@ -182,17 +220,22 @@ def page(
 def notebook(
     architecture: ArchitectureText,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("lemma.ipynb"),
+    numbering: NumberingName = "own",
     force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
 ) -> None:
     """Write a notebook that derives, replays and checks the lemma again as it runs."""
     from derive.architecture import Architecture
+    from derive.numbering import numbering as numbering_of
     from derive.proof import prove as prove_lemma
 
+    if str(output) != "-" and output.suffix != ".ipynb":
+        raise UserError(f"expected a name ending in .ipynb for -o, got {str(output)!r}")
     try:
         from derive.notebook import notebook as notebook_of
     except ImportError:
         raise UserError("expected nbformat to be installed: pip install 'backproof[notebook]'") from None
-    _deliver(notebook_of(prove_lemma(Architecture.parse(architecture))), output, force)
+    numbers = numbering_of(numbering)
+    _deliver(notebook_of(prove_lemma(Architecture.parse(architecture)), numbers), output, force)
 
 
 @app.command(epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check")
@@ -252,6 +295,52 @@ def demo(
     stages = Stages()
     run(output, steps, Console(), stages)
     _report(stages, verbose)
+
+
+@app.command(
+    epilog="Examples: [bold]derive exercise --kind gap --hint 1[/bold], "
+    "[bold]derive exercise --seed 7 -o sheet.tex[/bold]"
+)
+def exercise(
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", "-k", help="A kind of exercise; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same exercises.")] = 1,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", help="How many; one of each kind without it.")
+    ] = None,
+    hint: Annotated[int, typer.Option("--hint", metavar="K", help="Show hints up to level K, 1 to 3.")] = 0,
+    solution: Annotated[bool, typer.Option("--solution", help="Show the solutions.")] = False,
+    answer: Annotated[
+        str | None, typer.Option("--answer", help="Grade this answer to the exercise of one kind and seed.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a sheet, .tex, or a notebook, .ipynb.")
+    ] = None,
+    student: Annotated[
+        bool, typer.Option("--student", help="The notebook without solutions and hidden tests.")
+    ] = False,
+    kinds: Annotated[bool, typer.Option("--list", help="List the kinds of exercises.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
+) -> None:
+    """Draw exercises by a seed; with --answer, exit status 1 if it is wrong, 2 if it is not well formed."""
+    from derive.exercises import command, exercises
+    from derive.exercises.terminal import kinds_text
+    from derive.printers.text import Unicode
+    from derive.show import spelling
+
+    if kinds:
+        typer.echo(kinds_text(), nl=False)
+    elif answer is not None:
+        grade = command.graded(kind or [], seed, answer)
+        typer.echo(grade.reason)
+        raise typer.Exit(grade.mark.exit_status)
+    elif output is not None:
+        drawn = exercises(seed, kind or [], count)
+        command.written(drawn, output, hint, solution, student, lambda text, to: _deliver(text, to, force))
+    else:
+        drawn = exercises(seed, kind or [], count)
+        typer.echo(command.shown(drawn, hint, solution, spelling(Console()) is Unicode), nl=False)
 
 
 def _deliver(text: str, output: Path | None, force: bool) -> None:

@@ -6,7 +6,8 @@ Input: a ``Proof`` that holds. Output: the text of one file. What is said and in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Expr
@@ -14,7 +15,9 @@ from sympy import Expr
 from derive.activations import ACTIVATIONS, Z
 from derive.calculus.derivation import Derivation
 from derive.calculus.rules import RULES, Rule
+from derive.code_lines import computed
 from derive.equation import Equation
+from derive.generate import generate
 from derive.network import Network, Objective, mean_cost, output, sample_cost
 from derive.numbered import (
     activation_equation,
@@ -22,16 +25,19 @@ from derive.numbered import (
     objective_equations,
     step_list,
 )
+from derive.numbering import OWN, Numbering, concordance
 from derive.printers.latex import (
     MAX_SHOWN_LAYERS,
-    derivation_latex,
     derivation_lines,
     equation_latex,
+    expression_latex,
     numbered_latex,
     rule_names,
 )
+from derive.printers.latex_code import beside, code_table, place
 from derive.printers.latex_notation import notation, symbols
 from derive.printers.latex_prose import prose
+from derive.printers.latex_spelling import escape
 from derive.printers.levels import Level
 from derive.printers.tikz import network_tikz
 from derive.proof import Proof
@@ -47,6 +53,22 @@ from derive.version import MARKER, tool_version
 
 TEMPLATE = "article.tex.j2"
 MAX_SIZES = 12
+
+
+@dataclass(frozen=True)
+class Style:
+    """How much is shown, and under which numbers: every citation and every tag is printed by this."""
+
+    level: Level
+    numbering: Numbering
+
+    def prose(self, text: str) -> str:
+        """Set prose, its citations under the numbers printed."""
+        return self.numbering.cite(prose(text))
+
+    def display(self, equations: Sequence[Equation], samples: bool = False) -> str:
+        """Set equations with their numbers, beside them the ranges of their indices."""
+        return numbered_latex(equations, samples, numbering=self.numbering)
 
 
 @dataclass(frozen=True)
@@ -79,30 +101,19 @@ class TheoremText:
     parts: tuple[Part, ...]
 
 
-def latex_document(proof: Proof, level: Level = Level.STUDENT) -> str:
-    """Return the article for a proof; ``level`` says how many of the steps are shown.
+def latex_document(
+    proof: Proof, level: Level = Level.STUDENT, numbering: Numbering = OWN, *, cite_code: bool = False
+) -> str:
+    """Return the article for a proof.
+
+    ``level`` says how many of the steps are shown, ``numbering`` under which numbers. With ``cite_code`` the
+    package is emitted, to memory, and the lines are cited that compute each equation.
 
     Raises:
         NotProvedError: if a claim of the proof does not hold; nothing is printed then.
     """
     proof.require()
-    return environment().get_template(TEMPLATE).render(context(proof, level))
-
-
-def latex_fragment(proof: Proof, level: Level = Level.STUDENT) -> str:
-    """Return the lemma and its four derivations as displays for someone's own paper; it needs amsmath.
-
-    Raises:
-        NotProvedError: if a claim of the proof does not hold; nothing is printed then.
-    """
-    proof.require()
-    lemma = derive_in_general()
-    displays = [f"% {MARKER} {tool_version()}: derive latex {proof.architecture.label} --fragment"]
-    displays.append(numbered_latex([derived.equation for derived in lemma]))
-    for derived in lemma:
-        displays.append(f"% derivation of ({derived.equation.number})")
-        displays.append(derivation_latex(derived.derivation, level=level, environment="align*"))
-    return "\n".join(displays) + "\n"
+    return environment().get_template(TEMPLATE).render(context(proof, level, numbering, cite_code))
 
 
 def environment() -> Environment:
@@ -123,8 +134,12 @@ def environment() -> Environment:
     )
 
 
-def context(proof: Proof, level: Level = Level.STUDENT) -> dict[str, object]:
+def context(
+    proof: Proof, level: Level = Level.STUDENT, numbering: Numbering = OWN, cite_code: bool = False
+) -> dict[str, object]:
     """Return what the template reads, every formula printed."""
+    style = Style(level, numbering)
+    code = computed(generate(proof).files) if cite_code else ()
     shape, general = proof.architecture, Network()
     lemma, outputs = derive_in_general(), output(general)
     layers = _shown_layers(shape.depth)
@@ -136,30 +151,40 @@ def context(proof: Proof, level: Level = Level.STUDENT) -> dict[str, object]:
         "depth": str(shape.depth),
         "parameters": str(shape.n_parameters),
         "symbol": symbols(),
-        "notation": notation(),
-        "forward": numbered_latex(forward_equations(general)),
-        "objectives": numbered_latex(objective_equations()),
+        "notation": [replace(letter, meaning=numbering.cite(letter.meaning)) for letter in notation()],
+        "number": numbering.number,
+        "explanation": escape(numbering.explanation()),
+        "concordance": _concordance(lemma, style),
+        "code": code_table(code, numbering),
+        "forward": style.display(forward_equations(general)),
+        "objectives": style.display(objective_equations()),
         "output": _line(outputs.symbol, outputs.define(general)),
+        "sample_symbol": expression_latex(sample_cost().symbol),
         "sample_cost": _line(sample_cost().symbol, sample_cost().define(general)),
-        "lemma": numbered_latex([d.equation for d in lemma]),
-        "parts": [_part(d.equation, d.derivation, level) for d in lemma],
+        "lemma": numbered_latex(
+            [d.equation for d in lemma], beside=lambda eq: beside(eq, code), numbering=numbering
+        ),
+        "parts": [_part(d.equation, d.derivation, style) for d in lemma],
         "picture": network_tikz(shape),
         "passes": _passes(lemma),
-        "theorems": [_theorem(theorem, level) for theorem in theorems()],
-        "activations": [_activation(name) for name in sorted(set(shape.activations))],
-        "own_forward": numbered_latex(_forward(proof, layers)),
-        "own_backward": numbered_latex([d.equation for d in proof.sample if d.layer in layers]),
+        "places": {eq.number: place(eq.number, code) for eq in _pass_equations(lemma)},
+        "theorems": [_theorem(theorem, style) for theorem in theorems()],
+        "activations": [_activation(name, style) for name in sorted(set(shape.activations))],
+        "own_forward": style.display(_forward(proof, layers)),
+        "own_backward": style.display([d.equation for d in proof.sample if d.layer in layers]),
         "count": str(len(proof.sample)),
         "left_out": _left_out(shape.depth, layers),
-        "verdicts": [(prose(v.claim), prose(v.method), _OUTCOME[v.holds]) for v in proof.verdicts],
-        "mean": _in_general(mean_cost()),
-        "jacobian": _in_general(outputs),
+        "verdicts": [
+            (style.prose(v.claim), style.prose(v.method), _OUTCOME[v.holds]) for v in proof.verdicts
+        ],
+        "mean": _in_general(mean_cost(), style),
+        "jacobian": _in_general(outputs, style),
         "model": _line(phi, model()),
         "gradient": _line(gradient.start, gradient.result),
         "hessian": _line(Partial(gradient.start, hessian.start.v), hessian.result),
-        "step": numbered_latex(step_list(proof.step), beside=_name),
-        "descent": numbered_latex([descent_update()]),
-        "rules": [(prose(r.name), prose(r.statement), _condition(r)) for r in RULES],
+        "step": numbered_latex(step_list(proof.step), beside=_name, numbering=numbering),
+        "descent": style.display([descent_update()]),
+        "rules": [(prose(r.name), style.prose(r.statement), _condition(r, style)) for r in RULES],
     }
 
 
@@ -170,47 +195,65 @@ def _line(left: Expr, right: Expr) -> str:
     return equation_latex(Equation("", "", left, right))
 
 
-def _in_general(objective: Objective) -> str:
+def _in_general(objective: Objective, style: Style) -> str:
     """Return the four equations of another objective, samples told apart."""
-    return numbered_latex([d.equation for d in derive_in_general(objective)], samples=True)
+    return style.display([d.equation for d in derive_in_general(objective)], samples=True)
 
 
 def _name(eq: Equation) -> str:
     return rf"\text{{{prose(eq.name)}}}"
 
 
-def _part(equation: Equation, derivation: Derivation, level: Level) -> Part:
-    start, lines = derivation_lines(derivation, samples=equation.number[0] not in "01", level=level)
+def _part(equation: Equation, derivation: Derivation, style: Style) -> Part:
+    samples = equation.number[0] not in "01"
+    start, lines = derivation_lines(derivation, samples, style.level)
     reasons = (
-        Reason(line.expression, rule_names(line), prose(line.note), _condition(line.rule)) for line in lines
+        Reason(line.expression, rule_names(line), style.prose(line.note), _condition(line.rule, style))
+        for line in lines
     )
-    return Part(equation.number, prose(equation.name), start, tuple(reasons))
+    number = style.numbering.number(equation.number)
+    return Part(number, style.prose(equation.name), start, tuple(reasons))
 
 
-def _theorem(theorem: Theorem, level: Level) -> TheoremText:
-    parts = tuple(_part(part.equation, part.derivation, level) for part in theorem.parts)
-    premises = tuple(prose(premise) for premise in theorem.premises)
-    return TheoremText(prose(theorem.title), prose(theorem.conclusion), premises, parts)
+def _theorem(theorem: Theorem, style: Style) -> TheoremText:
+    parts = tuple(_part(part.equation, part.derivation, style) for part in theorem.parts)
+    premises = tuple(style.prose(premise) for premise in theorem.premises)
+    return TheoremText(style.prose(theorem.title), style.prose(theorem.conclusion), premises, parts)
 
 
 def _passes(lemma: tuple[Derived, ...]) -> dict[str, str]:
     """Return the lines of the forward and the backward pass, by the number of their equation."""
-    equations = [*forward_equations(Network()), *(derived.equation for derived in lemma)]
-    return {f"e{eq.number.replace('.', '')}": equation_latex(eq) for eq in equations}
+    return {f"e{eq.number.replace('.', '')}": equation_latex(eq) for eq in _pass_equations(lemma)}
 
 
-def _condition(rule: Rule) -> str:
-    return "" if rule.side_condition == "none" else prose(rule.side_condition)
+def _concordance(lemma: tuple[Derived, ...], style: Style) -> list[tuple[str, str, str, str]]:
+    """Return what relates the numbers to those of the programs; nothing if they are the same."""
+    if not style.numbering.foreign:
+        return []
+    rows = concordance([*_pass_equations(lemma), *objective_equations()])
+    return [(style.prose(row.name), row.own, row.arxiv, row.siam) for row in rows]
 
 
-def _activation(name: str) -> dict[str, str]:
+def _pass_equations(lemma: tuple[Derived, ...]) -> list[Equation]:
+    return [*forward_equations(Network()), *map(_equation, lemma)]
+
+
+def _equation(derived: Derived) -> Equation:
+    return derived.equation
+
+
+def _condition(rule: Rule, style: Style) -> str:
+    return "" if rule.side_condition == "none" else style.prose(rule.side_condition)
+
+
+def _activation(name: str, style: Style) -> dict[str, str]:
     """Return the definition, the derivative as differentiated, and (1.5) for one activation."""
     activation = ACTIVATIONS[name]
     return {
         "name": prose(name),
         "definition": _line(Sigma(0, Z), activation.definition),
         "derivative": _line(SigmaPrime(0, Z), activation.derivative()),
-        "equation": numbered_latex([activation_equation(activation)]),
+        "equation": style.display([activation_equation(activation)]),
     }
 
 

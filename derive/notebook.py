@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import nbformat
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from derive.errors import UserError
+from derive.network import Network
+from derive.numbered import forward_equations, lemma_equations, objective_equations
+from derive.numbering import OWN, Numbering, concordance
 from derive.proof import Proof
 from derive.theorems.lemma1 import derive_in_general
 from derive.version import MARKER, tool_version
@@ -13,8 +17,8 @@ from derive.version import MARKER, tool_version
 MAX_PARAMETERS = 10_000  # the last cells compare gradients entry by entry
 
 
-def notebook(proof: Proof) -> str:
-    """Return the notebook as JSON, the same bytes every time.
+def notebook(proof: Proof, numbering: Numbering = OWN) -> str:
+    """Return the notebook as JSON, the same bytes every time, its equations numbered as asked for.
 
     Raises:
         NotProvedError: if a claim of the proof does not hold.
@@ -30,6 +34,7 @@ def notebook(proof: Proof) -> str:
         new_markdown_cell(
             f"# Backpropagation in the network {shape.label}\n\n"
             f"{MARKER} {tool_version()}. Every cell derives or checks something anew; nothing is typed in."
+            + (f"\n\n{numbering.explanation()}\n\n{_concordance()}" if numbering.foreign else "")
         ),
         new_code_cell(
             "from derive import Architecture, Network, derive_in_general, generate, prove, sample_cost\n"
@@ -42,12 +47,7 @@ def notebook(proof: Proof) -> str:
             "## The lemma\n\n"
             "Derived at a symbolic layer and symbolic widths, for any differentiable activation."
         ),
-        new_code_cell("proof = prove(architecture)\nassert proof.holds\nproof"),
-        new_code_cell(
-            'words = {True: "proved", False: "refuted", None: "not decided"}\n'
-            "for verdict in proof.verdicts:\n"
-            '    print(words[verdict.holds], "-", verdict.claim)'
-        ),
+        *_lemma(numbering),
         new_markdown_cell("## The proof, equation by equation"),
         new_code_cell(
             "objective = sample_cost()\n"
@@ -57,7 +57,7 @@ def notebook(proof: Proof) -> str:
     ]
     for position, derived in enumerate(derive_in_general()):
         equation = derived.equation
-        cells.append(new_markdown_cell(f"### ({equation.number}) {equation.name}"))
+        cells.append(new_markdown_cell(f"### ({numbering.number(equation.number)}) {equation.name}"))
         cells.append(
             new_code_cell(
                 f"derived = lemma[{position}]\n"
@@ -98,3 +98,34 @@ def notebook(proof: Proof) -> str:
     book.metadata["language_info"] = {"name": "python"}
     nbformat.validate(book)
     return f"{nbformat.writes(book, version=4)}\n"
+
+
+def _concordance() -> str:
+    """Return, as a Markdown table, the number of each equation in this project and in the article."""
+    known = concordance([*forward_equations(Network()), *objective_equations(), *lemma_equations()])
+    rows = [f"| {row.name} | `({row.own})` | ({row.arxiv}) | ({row.siam}) |" for row in known]
+    return "\n".join(
+        ["| equation | this project | arXiv | SIAM Review |", "| --- | --- | --- | --- |", *rows]
+    )
+
+
+def _lemma(numbering: Numbering) -> list[NotebookNode]:
+    """Return the cells that show the lemma and the verdicts; under other numbers these are looked up."""
+    shown, claim = "proof", "verdict.claim"
+    if numbering.foreign:
+        shown = (
+            "from IPython.display import Latex\n\n"
+            "from derive.numbering import numbering\n"
+            "from derive.printers.latex import lemma_latex\n\n"
+            f'numbers = numbering("{numbering.key}")\n'
+            "Latex(lemma_latex(proof, numbers))"
+        )
+        claim = "numbers.cite(verdict.claim)"
+    return [
+        new_code_cell(f"proof = prove(architecture)\nassert proof.holds\n{shown}"),
+        new_code_cell(
+            'words = {True: "proved", False: "refuted", None: "not decided"}\n'
+            "for verdict in proof.verdicts:\n"
+            f'    print(words[verdict.holds], "-", {claim})'
+        ),
+    ]

@@ -7,7 +7,6 @@ printed here, every number found by ``walk``, and every other string escaped.
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from derive.equation import Equation
 from derive.network import Network
 from derive.notation import entries
 from derive.numbered import activation_equation, forward_equations, objective_equations, step_list
+from derive.numbering import OWN, Concordance, Numbering, concordance
 from derive.printers.mathml import (
     derivation_mathml,
     equation_mathml,
@@ -60,6 +60,21 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Style:
+    """Under which numbers equations stand on the page; every citation and every anchor is printed by this."""
+
+    numbering: Numbering
+
+    def prose(self, text: str) -> Markup:
+        """Set prose; a cited number becomes a link to its equation."""
+        return Markup(self.numbering.cite(prose(text), '<a href="#eq-{0}">({0})</a>'.format))
+
+    def anchor(self, own: str) -> str:
+        """Return where citations of an own number lead."""
+        return f"eq-{self.numbering.number(own)}"
+
+
+@dataclass(frozen=True)
 class ShownStep:
     """One step: where it stands, what it leads to and why."""
 
@@ -89,8 +104,8 @@ class ShownDerivation:
     count: int
 
 
-def page(proof: Proof) -> str:
-    """Return the page for a proof.
+def page(proof: Proof, numbering: Numbering = OWN) -> str:
+    """Return the page for a proof, its equations under the numbers of a numbering.
 
     Raises:
         NotProvedError: if a claim of the proof does not hold; nothing is shown then.
@@ -99,7 +114,7 @@ def page(proof: Proof) -> str:
     templates = environment()
     style, script = (templates.get_template(name).render() for name in ("style.css.j2", "script.js.j2"))
     frame = {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
-    return templates.get_template("page.html.j2").render(context(proof) | frame)
+    return templates.get_template("page.html.j2").render(context(proof, numbering) | frame)
 
 
 def environment() -> Environment:
@@ -114,20 +129,26 @@ def environment() -> Environment:
     )
 
 
-def context(proof: Proof) -> dict[str, object]:
+def context(proof: Proof, numbering: Numbering = OWN) -> dict[str, object]:
     """Return what the template reads besides style, script and policy; every formula printed."""
+    style = Style(numbering)
     shape, general = proof.architecture, Network()
-    lemma = [_derivation(d.equation, d.derivation) for d in derive_in_general()]
+    derived = derive_in_general()
+    lemma = [_derivation(d.equation, d.derivation, style) for d in derived]
     activation = [activation_equation(ACTIVATIONS[name]) for name in sorted(set(shape.activations))]
-    seen = {d.equation.number for d in lemma}
-    network = _numbered([*forward_equations(general), *objective_equations(), *activation], seen)
-    steps = _numbered([*step_list(proof.step), descent_update()], seen)
+    seen = {d.equation.number for d in derived}
+    defined = [*forward_equations(general), *objective_equations()]
+    network = _numbered([*defined, *activation], seen, style)
+    steps = _numbered([*step_list(proof.step), descent_update()], seen, style)
     numbers, source = start(shape) if affordable(shape) else ({}, "")
     stops = Walk(proof, numbers).stops() if numbers else ()
     return {
         "marker": f"{MARKER} {tool_version()}",
         "label": shape.label,
         "facts": (shape.depth, shape.n_parameters, sum(d.count for d in lemma), len(proof.verdicts)),
+        "number": numbering.number,
+        "explanation": numbering.explanation(),
+        "concordance": _concordance([*defined, *(d.equation for d in derived)], style),
         "drawing": draw(shape, f"The network {shape.label}"),
         "network": network,
         "lemma": lemma,
@@ -135,17 +156,19 @@ def context(proof: Proof) -> dict[str, object]:
             (
                 " ".join(dict.fromkeys(map(meaning_key, entry.letters))),
                 [Markup(expression_mathml(letter)) for letter in entry.letters],
-                _prose(entry.meaning),
+                style.prose(entry.meaning),
             )
             for entry in entries()
         ],
-        "stops": [_stop(proof, stop) for stop in stops],
+        "stops": [_stop(proof, stop, style) for stop in stops],
         "source": source,
-        "verdicts": [(_prose(v.claim), _prose(v.method), _OUTCOME[v.holds]) for v in proof.verdicts],
+        "verdicts": [
+            (style.prose(v.claim), style.prose(v.method), _OUTCOME[v.holds]) for v in proof.verdicts
+        ],
         "steps": steps,
-        "theorems": [_theorem(theorem, seen) for theorem in theorems()],
-        "refutations": [_refutation(refutation) for refutation in refutations()],
-        "rules": [(_prose(r.name), _prose(r.statement), _condition(r)) for r in RULES],
+        "theorems": [_theorem(theorem, seen, style) for theorem in theorems()],
+        "refutations": [_refutation(refutation, style) for refutation in refutations()],
+        "rules": [(style.prose(r.name), style.prose(r.statement), _condition(r, style)) for r in RULES],
     }
 
 
@@ -161,31 +184,34 @@ def _policy(style: str, script: str) -> str:
     return f"default-src 'none'; {allowed} base-uri 'none'; form-action 'none'"
 
 
-def _prose(text: str) -> Markup:
-    """Set prose; a cited number becomes a link to its equation."""
-    return Markup(re.sub(r"\((\d\.\d+)\)", r'<a href="#eq-\1">(\1)</a>', prose(text)))
+def _concordance(equations: Iterable[Equation], style: Style) -> list[tuple[Markup, str, Concordance]]:
+    """Return what relates the numbers to those of the programs; nothing if they are the same."""
+    rows = concordance(equations) if style.numbering.foreign else ()
+    return [(style.prose(row.name), style.anchor(row.own), row) for row in rows]
 
 
-def _numbered(equations: Iterable[Equation], seen: set[str], owner: str = "") -> list[Shown]:
+def _numbered(equations: Iterable[Equation], seen: set[str], style: Style, owner: str = "") -> list[Shown]:
     """Show equations; the first of a number is where citations of it lead."""
     shown = []
     for eq in equations:
-        anchor = f"eq-{eq.number}" + (f"-{owner}" if eq.number in seen else "")
+        anchor = style.anchor(eq.number) + (f"-{owner}" if eq.number in seen else "")
         seen.add(eq.number)
-        shown.append(_shown(eq, anchor))
+        shown.append(_shown(eq, style, anchor))
     return shown
 
 
-def _shown(eq: Equation, anchor: str = "") -> Shown:
-    ranges = Markup(ranges_mathml(eq))
-    return Shown(anchor, eq.number, _prose(eq.name), Markup(equation_mathml(eq)), ranges)
+def _shown(eq: Equation, style: Style, anchor: str = "") -> Shown:
+    number, ranges = style.numbering.number(eq.number), Markup(ranges_mathml(eq))
+    return Shown(anchor, number, style.prose(eq.name), Markup(equation_mathml(eq)), ranges)
 
 
-def _condition(rule: Rule) -> Markup:
-    return Markup("") if rule.side_condition == "none" else _prose(rule.side_condition)
+def _condition(rule: Rule, style: Style) -> Markup:
+    return Markup("") if rule.side_condition == "none" else style.prose(rule.side_condition)
 
 
-def _derivation(eq: Equation, derivation: Derivation, shown: Shown | None = None) -> ShownDerivation:
+def _derivation(
+    eq: Equation, derivation: Derivation, style: Style, shown: Shown | None = None
+) -> ShownDerivation:
     first, lines = derivation_mathml(derivation)
     steps = [
         (
@@ -193,10 +219,10 @@ def _derivation(eq: Equation, derivation: Derivation, shown: Shown | None = None
             ShownStep(
                 place,
                 Markup(line.expression),
-                _prose(line.step.rule.name),
-                _prose(line.step.rule.statement),
-                _condition(line.step.rule),
-                _prose(line.step.note),
+                style.prose(line.step.rule.name),
+                style.prose(line.step.rule.statement),
+                _condition(line.step.rule, style),
+                style.prose(line.step.note),
             ),
         )
         for place, line in enumerate(lines, start=1)
@@ -205,43 +231,48 @@ def _derivation(eq: Equation, derivation: Derivation, shown: Shown | None = None
     for small, members in groupby(steps, key=lambda pair: pair[0]):
         kept = tuple(step for _, step in members)
         groups.append(Steps(small and len(kept) >= _FEWEST_FOLDED, kept))
-    return ShownDerivation(shown or _shown(eq, f"eq-{eq.number}"), Markup(first), tuple(groups), len(steps))
+    shown = shown or _shown(eq, style, style.anchor(eq.number))
+    return ShownDerivation(shown, Markup(first), tuple(groups), len(steps))
 
 
-def _theorem(theorem: Theorem, seen: set[str]) -> dict[str, object]:
-    shown = _numbered((part.equation for part in theorem.parts), seen, theorem.key)
+def _theorem(theorem: Theorem, seen: set[str], style: Style) -> dict[str, object]:
+    shown = _numbered((part.equation for part in theorem.parts), seen, style, theorem.key)
     return {
-        "title": _prose(theorem.title),
-        "premises": [_prose(premise) for premise in theorem.premises],
-        "conclusion": _prose(theorem.conclusion),
+        "title": style.prose(theorem.title),
+        "premises": [style.prose(premise) for premise in theorem.premises],
+        "conclusion": style.prose(theorem.conclusion),
         "outcome": _OUTCOME[theorem.holds],
         "own_letters": not all(part.equation.lhs.is_commutative for part in theorem.parts),
         "parts": [
-            (_derivation(part.equation, part.derivation, at), _OUTCOME[part.holds], _prose(part.reason))
+            (
+                _derivation(part.equation, part.derivation, style, at),
+                _OUTCOME[part.holds],
+                style.prose(part.reason),
+            )
             for part, at in zip(theorem.parts, shown, strict=True)
         ],
     }
 
 
-def _refutation(refutation: Refutation) -> dict[str, object]:
+def _refutation(refutation: Refutation, style: Style) -> dict[str, object]:
     return {
         "printed": Markup(formula(refutation.printed)),
         "mended": Markup(formula(refutation.mended)),
-        "claim": _prose(refutation.claim),
+        "claim": style.prose(refutation.claim),
         "where": Markup(", ").join(Markup(formula(f"{name} = {m}")) for name, m in refutation.values),
         "found": Markup(formula(str(refutation.found))),
         "claimed": Markup(formula(str(refutation.claimed))),
-        "trap": _prose(refutation.trap),
+        "trap": style.prose(refutation.trap),
     }
 
 
-def _stop(proof: Proof, stop: Stop) -> dict[str, object]:
+def _stop(proof: Proof, stop: Stop, style: Style) -> dict[str, object]:
     backward = stop.kind in ("delta", "gradient")
     return {
-        "name": _prose(stop.name),
+        "name": style.prose(stop.name),
         "kind": stop.kind,
         "layer": stop.layer,
-        "equations": [_shown(eq) for eq in stop.equations],
+        "equations": [_shown(eq, style) for eq in stop.equations],
         "letters": [Markup(expression_mathml(letter)) for letter in stop.letters],
         "headings": [Markup(expression_mathml(column.heading)) for column in stop.columns],
         "rows": list(_rows(stop)),

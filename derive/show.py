@@ -12,6 +12,7 @@ from derive.calculus.derivation import Derivation
 from derive.equation import Equation
 from derive.network import Network, sample_cost
 from derive.numbered import forward_equations, objective_equations
+from derive.numbering import OWN, Numbering
 from derive.printers.text import Text, Unicode
 from derive.proof import Proof
 from derive.stages import Stages
@@ -28,92 +29,101 @@ def spelling(console: Console) -> type[Text]:
     return Unicode if console.encoding.lower().startswith("utf") else Text
 
 
-def show_theorem(console: Console) -> None:
+def show_numbering(console: Console, numbering: Numbering) -> None:
+    """Print whose numbers are used, if they are not this project's."""
+    if numbering.foreign:
+        console.print(escape(f"{numbering.explanation()}\n"), style="dim", highlight=False)
+
+
+def show_theorem(console: Console, numbering: Numbering = OWN) -> None:
     """Print the statement of Lemma 1 as it was derived."""
     spell = spelling(console)
+    width = 6 if numbering.foreign else 5
     sample = sample_cost()
     cost = Equation("", "sample cost", sample.symbol, sample.define(Network()))
     console.print("[bold]Lemma 1[/bold] (Higham & Higham). Let", highlight=False)
     for equation in (*forward_equations(Network()), cost, objective_equations()[-1]):
-        number = f"({equation.number})" if equation.number else ""
-        console.print(escape(f"  {number:5s}  {spell.equation(equation)}"), highlight=False)
+        number = f"({numbering.number(equation.number)})" if equation.number else ""
+        console.print(escape(f"  {number:{width}s}  {spell.equation(equation)}"), highlight=False)
     console.print("Then")
     for derived in derive_in_general():
-        number = derived.equation.number
-        text = spell.equation(derived.equation)
-        console.print(escape(f"  ({number})  {text:57s} {_RANGES[number]}".rstrip()), highlight=False)
+        number = f"({numbering.number(derived.equation.number)})"
+        text = f"{spell.equation(derived.equation):57s} {_RANGES[derived.equation.number]}"
+        console.print(escape(f"  {number:{width}s}  {text}".rstrip()), highlight=False)
     console.print()
 
 
-def show_steps(console: Console) -> None:
+def show_steps(console: Console, numbering: Numbering = OWN) -> None:
     """Print the general derivation, each step with its rule, and what the rules ask for."""
     used: dict[str, str] = {}
     for derived in derive_in_general():
-        console.print(
-            _step_table(spelling(console), f"Derivation of ({derived.equation.number})", derived.derivation)
-        )
+        title = f"Derivation of ({derived.equation.number})"
+        console.print(_step_table(spelling(console), title, derived.derivation, numbering))
         console.print()
         for step in derived.derivation.steps:
             if step.rule.side_condition != "none":
                 used[step.rule.name] = step.rule.side_condition
     console.print("[bold]Side conditions of the rules[/bold]")
     for name, condition in used.items():
-        console.print(f"  [cyan]{name}[/cyan]: {escape(condition)}", highlight=False)
+        console.print(f"  [cyan]{name}[/cyan]: {escape(numbering.cite(condition))}", highlight=False)
     console.print()
 
 
-def _step_table(spell: type[Text], title: str, derivation: Derivation) -> Table:
-    table = Table(title=escape(title), title_justify="left", box=None)
+def _step_table(spell: type[Text], title: str, derivation: Derivation, numbering: Numbering) -> Table:
+    table = Table(title=escape(numbering.cite(title)), title_justify="left", box=None)
     table.add_column("expression", overflow="fold")
     table.add_column("rule", style="cyan")
     table.add_row(escape(spell.expression(derivation.start)), "")
     for step in derivation.steps:
         rule = f"{step.rule.name}: {step.note}" if step.note else step.rule.name
-        table.add_row(escape(f"= {spell.expression(step.after)}"), escape(rule))
+        table.add_row(escape(f"= {spell.expression(step.after)}"), escape(numbering.cite(rule)))
     return table
 
 
-def show_theorem_list(console: Console, theorems: Sequence[Theorem], steps: bool) -> None:
+def show_theorem_list(
+    console: Console, theorems: Sequence[Theorem], steps: bool, numbering: Numbering = OWN
+) -> None:
     """Print theorems with their premises and parts, and the steps of each part if asked for."""
     for theorem in theorems:
         outcome = _OUTCOMES[theorem.holds]
-        console.print(f"[bold]{escape(theorem.title)}[/bold] ({theorem.key}): {outcome}", highlight=False)
-        console.print(escape(f"  {theorem.conclusion}"), highlight=False)
+        title = escape(numbering.cite(theorem.title))
+        console.print(f"[bold]{title}[/bold] ({theorem.key}): {outcome}", highlight=False)
+        console.print(escape(numbering.cite(f"  {theorem.conclusion}")), highlight=False)
         for premise in theorem.premises:
-            console.print(escape(f"  premise: {premise}"), style="dim", highlight=False)
+            console.print(escape(numbering.cite(f"  premise: {premise}")), style="dim", highlight=False)
         for part in theorem.parts:
             if not steps:
-                console.print(
-                    escape(f"  ({part.equation.number})  {spelling(console).equation(part.equation)}"),
-                    highlight=False,
-                )
+                number = numbering.number(part.equation.number)
+                equation = spelling(console).equation(part.equation)
+                console.print(escape(f"  ({number})  {equation}"), highlight=False)
                 continue
             title = f"({part.equation.number}) {part.equation.name}"
-            console.print(_step_table(spelling(console), title, part.derivation))
+            console.print(_step_table(spelling(console), title, part.derivation, numbering))
         console.print()
 
 
-def show_refutations(console: Console) -> None:
+def show_refutations(console: Console, numbering: Numbering = OWN) -> None:
     """Print what the source notes print wrongly, with the smallest counterexample and the mended form."""
     for refuted in refutations():
         values = ", ".join(f"{name} = {value}" for name, value in refuted.values)
         console.print(f"[red]false[/red]   {escape(refuted.printed)}", highlight=False)
+        claim, trap = (escape(numbering.cite(text)) for text in (refuted.claim, refuted.trap))
         console.print(
-            f"        {escape(refuted.claim)}: at {values} it is {refuted.found}, not {refuted.claimed}",
-            highlight=False,
+            f"        {claim}: at {values} it is {refuted.found}, not {refuted.claimed}", highlight=False
         )
-        console.print(f"        but note: {escape(refuted.trap)}", style="dim", highlight=False)
+        console.print(f"        but note: {trap}", style="dim", highlight=False)
         console.print(f"[green]mended[/green]  {escape(refuted.mended)}\n", highlight=False)
 
 
-def show_verdicts(console: Console, proof: Proof) -> None:
+def show_verdicts(console: Console, proof: Proof, numbering: Numbering = OWN) -> None:
     """Print what was claimed, how it was decided and the outcome."""
     table = Table(title=f"Network {proof.architecture.label}, {proof.architecture.n_parameters} parameters")
     table.add_column("claim", overflow="fold")
     table.add_column("how", overflow="fold", style="dim")
     table.add_column("verdict")
     for verdict in proof.verdicts:
-        table.add_row(escape(verdict.claim), escape(verdict.method), _OUTCOMES[verdict.holds])
+        claim, method = (escape(numbering.cite(text)) for text in (verdict.claim, verdict.method))
+        table.add_row(claim, method, _OUTCOMES[verdict.holds])
     console.print(table)
     console.print(
         "Premises: sigma is differentiable at every z; layer l feeds layer l+1 and nothing else; sums are "

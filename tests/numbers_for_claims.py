@@ -136,7 +136,7 @@ class Worth:
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "sum":
             return self.indices(tree.args[1]) - {tree.args[0].id}
         if isinstance(tree, ast.Name):
-            return {tree.id} if len(tree.id) == 1 and tree.id not in "WwbzaT" else set()
+            return {tree.id} if len(tree.id) == 1 and tree.id not in "WwbzaCT" else set()
         return set().union(*map(self.indices, ast.iter_child_nodes(tree)))
 
     def range_of(self, name: str, tree: ast.AST) -> int | None:
@@ -167,6 +167,8 @@ class Worth:
             return _OPERATORS[type(tree.op)](self.of(tree.left, at), self.of(tree.right, at))
         if isinstance(tree, ast.Attribute):
             return self.of(tree.value, at).T
+        if isinstance(tree, ast.Name) and tree.id == "C":
+            return self.numbers.cost("", 0, 0)
         if isinstance(tree, ast.Name):
             return self.numbers.quantity(tree.id, 1 if tree.id == "x" else self.numbers.depth)
         if isinstance(tree, ast.Subscript):

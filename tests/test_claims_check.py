@@ -43,6 +43,8 @@ TRUE = [
     "a[3][j] = sigma(sum(k, w[3][j,k]*sigma(sum(m, w[2][k,m]*x[m]) + b[2][k])) + b[3][j])",
     "a[L] = sigma(W[L] @ sigma(W[L-1] @ a[L-2] + b[L-1]) + b[L])",
     "delta[l] = dC/dz[l]",
+    "C = 1/2 * (y - a[L]).T @ (y - a[L])",
+    "C = 1/2 * sum(j, (y[j] - a[L][j]) * (y[j] - a[L][j]))",
     # consequences
     "dC/da[L] = a[L] - y",
     "dC/da[l] = W[l+1].T @ delta[l+1]",
@@ -111,6 +113,7 @@ FALSE = [
     "delta[L] = 2 * dsigma(z[L]) * (a[L] - y)",
     "delta[L] = dsigma(z[L]) * a[L]",
     "delta[L] = sigma(z[L]) * (a[L] - y)",
+    "C = (y - a[L]).T @ (y - a[L])",
     "delta[L] = 1",
     "delta[L] = 0",
     "delta[L] = a[L]",

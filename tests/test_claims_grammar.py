@@ -43,14 +43,24 @@ MALFORMED = [
     ("a[l] = b[l] / |0", "division by zero"),
     ("a[l] = b[l] / |0.00", "division by zero"),
     ("a[l] = b[l].|t", "'T' after '.'"),
-    ("a[l] = sigma|'(z[l])", "sigma' is written dsigma"),
+    ("a[l] = b[l]|'", "unexpected character \"'\"; sigma' is written s' or dsigma"),
+    ("a[l] = sigma' |z[l]", "'(' after dsigma"),
+    ("\N{GREEK SMALL LETTER DELTA}[l] = |\N{PARTIAL DIFFERENTIAL}W[l]", "expected a quantity"),
+    (
+        "\N{GREEK SMALL LETTER DELTA}[l]\N{MODIFIER LETTER CAPITAL T} |= \N{PARTIAL DIFFERENTIAL}C/"
+        "\N{PARTIAL DIFFERENTIAL}z[l]",
+        "1 by n_l and n_l by 1",
+    ),
     ("a[l] = sigma |z[l]", "'(' after sigma"),
     ("a[l] = sigma(z[l]|", "expected ')'"),
     ("(a[l] |= a[l]", "expected ')'"),
     ("a[l]|) = a[l]", "an operator or '='"),
     ("dC/|dx = W[2].T @ delta[2]", "dW, db, dz or da"),
     ("dC|[l] = a[l]", "'/' after dC"),
-    ("|C = 1/2", "names none"),
+    ("C |= 1/2", "a number and a matrix"),
+    ("C |= a[l]", "1 by 1 and n_l by 1"),
+    ("W[l] = |A", "W is about one sample of a network, A about matrices"),
+    ("Cost = |a[L]", "Cost is about parameters and costs, a about one sample of a network"),
     ("|T = 1", "expected a quantity"),
     ("a[l][|1] = 1", "an index"),
     ("a[l][|l] = 1", "an index"),
@@ -64,12 +74,12 @@ MALFORMED = [
     ("sum(k |a[l]) = 1", "',' after the index"),
     ("sum(|k, a[l]) = 1", "k has no range"),
     ("sum(k, sum(|k, a[l][k])) = 1", "k is summed already"),
-    ("a[l] = b[l] |\N{GREEK SMALL LETTER DELTA}", "unexpected character '\\u03b4'"),
+    ("a[l] = b[l] |\N{GREEK SMALL LETTER ALPHA}", "unexpected character '\\u03b1'"),
     ("a[|\N{FULLWIDTH DIGIT THREE}] = x", "unexpected character '\\uff13'"),
     ("a[|\N{ARABIC-INDIC DIGIT THREE}] = x", "unexpected character"),
     ("a[l]|\N{NO-BREAK SPACE}= x", "unexpected character '\\xa0'"),
     ("|__import__('os').system('true') = 1", "names none"),
-    ("a[l] = |lambda: 0", "names none"),
+    ("a[l] = lambda|: 0", "unexpected character ':'"),
     ("a[l] = b[l]|; 1", "unexpected character ';'"),
     ("a[l] = 2*|*b[l]", "expected a quantity"),
     ("a[l] = |1234567890123", "at most 12 digits"),
@@ -153,6 +163,29 @@ def test_transposing_twice_is_nothing():
 )
 def test_spaces_and_the_case_of_w_do_not_matter(text):
     assert check_claim(text).outcome is Outcome.TRUE
+
+
+@pytest.mark.parametrize(
+    ("printed", "plain"),
+    [
+        ("δ[L] = σ'(z[L]) ∘ (a[L] − y)", "delta[L] = dsigma(z[L]) * (a[L] - y)"),
+        ("δ[l] = s'(z[l]) ⊙ (W[l+1]ᵀ @ δ[l+1])", "delta[l] = dsigma(z[l]) * (W[l+1].T @ delta[l+1])"),
+        ("∂C/∂W[l] = δ[l] @ a[l-1]ᵀ", "dC/dW[l] = delta[l] @ a[l-1].T"),
+        ("∂C/∂b[l] = η * λ * μ * δ[l]", "dC/db[l] = eta * lam * mu * delta[l]"),
+        ("a[l] = σ′(z[l])", "a[l] = dsigma(z[l])"),
+        ("a[l] = s(z[l])", "a[l] = sigma(z[l])"),
+        ("a[l] = σ(z[l])", "a[l] = sigma(z[l])"),
+        ("a[l][s] = s(z[l][s])", "a[l][s] = sigma(z[l][s])"),
+        ("sum(s, a[l][s]) = 1", "sum(s, a[l][s]) = 1"),
+        ("lambda*a[l] = a[l]", "lam*a[l] = a[l]"),
+    ],
+)
+def test_what_the_terminal_prints_is_read_as_the_plain_spelling(printed, plain):
+    one, two = check_claim(printed), check_claim(plain)
+    assert one.outcome is two.outcome
+    assert one.outcome is not Outcome.MALFORMED
+    assert one.condition == two.condition
+    assert one.lines[1:] == two.lines[1:]
 
 
 def test_the_range_of_an_index_follows_from_where_it_stands():

@@ -169,6 +169,36 @@ def test_check_reads_many_claims_from_a_file(monkeypatch, capsys, tmp_path):
     assert run(monkeypatch, "check", "--file", str(claims)) == 1
 
 
+def test_a_notebook_is_named_as_one(monkeypatch, capsys, tmp_path):
+    pytest.importorskip("nbformat")
+    assert run(monkeypatch, "notebook", "2-2", "-o", str(tmp_path / "a.txt")) == 2
+    err = capsys.readouterr().err
+    assert "expected a name ending in .ipynb" in err
+    assert "a.txt" in err
+    assert not list(tmp_path.iterdir())
+    assert run(monkeypatch, "notebook", "2-2", "-o", str(tmp_path / "a.ipynb"), "--numbering", "siam") == 0
+    assert "(5.8)" in (tmp_path / "a.ipynb").read_text("utf-8")
+
+
+def test_numbers_are_chosen_or_refused_at_the_command_line(monkeypatch, capsys):
+    for words in (("latex", "2-2"), ("latex", "2-2", "--fragment"), ("page", "2-2"), ("prove", "2-2")):
+        assert run(monkeypatch, *words, "--numbering", "arxiv") == 0
+        out = capsys.readouterr().out
+        assert "25" in out
+        assert "(1.4)" not in out.replace("texttt{(1.4)", "").replace("<code>(1.4)", "")
+        assert run(monkeypatch, *words, "--numbering", "ams") == 2
+        assert "expected --numbering own, arxiv or siam" in capsys.readouterr().err
+    assert run(monkeypatch, "theorems", "levenberg-marquardt", "--numbering", "siam") == 0
+    assert "(B2.8)" in capsys.readouterr().out
+
+
+def test_code_is_cited_in_the_article_only(monkeypatch, capsys):
+    assert run(monkeypatch, "latex", "2-2", "--cite-code") == 0
+    assert "gradient.py" in capsys.readouterr().out
+    assert run(monkeypatch, "latex", "2-2", "--cite-code", "--fragment") == 2
+    assert "expected --fragment or --cite-code" in capsys.readouterr().err
+
+
 def test_page_is_written_whole_and_again(monkeypatch, capsys, tmp_path):
     target = tmp_path / "lemma.html"
     for _ in range(2):

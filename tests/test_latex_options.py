@@ -1,5 +1,6 @@
 """Levels, fragments, the TikZ picture and the theorems in the LaTeX document."""
 
+import re
 import shutil
 import subprocess
 
@@ -7,7 +8,10 @@ import pytest
 
 from derive.architecture import Architecture
 from derive.calculus import rules
-from derive.latex_document import latex_document, latex_fragment
+from derive.latex_document import latex_document
+from derive.latex_fragment import MAX_TAG, latex_fragment
+from derive.numbering import NUMBERINGS, SIAM
+from derive.printers.latex_prose import prose
 from derive.printers.levels import Level, shown
 from derive.printers.tikz import network_tikz
 from derive.proof import prove
@@ -92,13 +96,40 @@ def _compile(folder, text):
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed: LaTeX is NOT compiled")
-def test_a_fragment_compiles_in_someone_elses_paper(proof, tmp_path):
-    body = latex_fragment(proof, Level.STUDENT)
-    preamble = "\\documentclass{article}\\usepackage{amsmath}\\usepackage[margin=1cm,landscape]{geometry}"
+@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("numbers", NUMBERINGS, ids=lambda numbers: numbers.key)
+def test_a_fragment_compiles_in_someone_elses_paper_however_plain(proof, level, numbers, tmp_path):
+    body = latex_fragment(proof, level, numbers)
+    preamble = "\\documentclass{article}\\usepackage{amsmath}"
     _compile(tmp_path, f"{preamble}\\begin{{document}}{body}\\end{{document}}")
+
+
+def test_a_fragment_names_every_rule_beside_or_below_its_line(proof):
+    text = latex_fragment(proof, Level.TERSE)
+    steps = [step for derived in derive_in_general() for step in derived.derivation.steps]
+    assert all(prose(step.rule.name) in text for step in steps)
+    assert text.count(r"\parbox") == sum(len(names) > MAX_TAG for names in _tags(text))
+    assert any(len(names) > MAX_TAG for names in _tags(text))
+
+
+def _tags(text):
+    return [
+        tag.removesuffix("}").rpartition(r"\small ")[2].removesuffix("}")
+        for tag in re.findall(r"\\tag\*\{(.*)\}(?: \\\\)?$", text, flags=re.MULTILINE)
+    ]
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed: LaTeX is NOT compiled")
 @pytest.mark.parametrize("level", list(Level))
-def test_every_level_compiles_without_overfull_boxes(proof, level, tmp_path):
-    assert "Output written" in _compile(tmp_path, latex_document(proof, level))
+@pytest.mark.parametrize("numbers", NUMBERINGS, ids=lambda numbers: numbers.key)
+def test_every_level_compiles_without_overfull_boxes(proof, level, numbers, tmp_path):
+    cited = numbers is not NUMBERINGS[0] or level is Level.TERSE
+    text = latex_document(proof, level, numbers, cite_code=cited)
+    assert "Output written" in _compile(tmp_path, text)
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed: LaTeX is NOT compiled")
+@pytest.mark.parametrize("depth", [2, 8, pytest.param(40, marks=pytest.mark.slow)])
+def test_the_lines_of_a_program_fit_the_page_at_any_depth(depth, tmp_path):
+    deep = prove(Architecture.parse("-".join(["3"] * depth)), brute_force=False)
+    assert "Output written" in _compile(tmp_path, latex_document(deep, numbering=SIAM, cite_code=True))

@@ -7,6 +7,7 @@ import pytest
 
 from derive.architecture import Architecture
 from derive.errors import UserError
+from derive.numbering import SIAM
 from derive.proof import prove
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed: notebooks are NOT tested")
@@ -52,6 +53,21 @@ def test_the_notebook_runs_from_top_to_bottom(text, tmp_path):
     done = subprocess.run([sys.executable, "-c", RUN, path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout.split()[-1]) >= 8
+
+
+def test_the_notebook_shows_the_article_s_numbers_as_it_runs(tmp_path):
+    pytest.importorskip("nbclient", reason="nbclient is not installed: the notebook is NOT run")
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed: the notebook is NOT run")
+    from derive.notebook import notebook
+
+    path = tmp_path / "siam.ipynb"
+    path.write_text(notebook(prove(Architecture.parse("2-2"), brute_force=False), SIAM), encoding="utf-8")
+    tags = "print([re.findall(r'tag.(.*?)[}]', str(cell.get('outputs', ''))) for cell in book.cells])"
+    script = RUN.replace("import sys", "import re, sys").replace("print(", f"{tags}\nprint(")
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "['5.5', '5.6', '5.7', '5.8']" in done.stdout
+    assert "'1.1'" not in done.stdout
 
 
 def test_a_wrong_claim_stops_the_notebook(text, tmp_path):

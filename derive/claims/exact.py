@@ -80,6 +80,8 @@ class Instance:
     def _value(self, letter: str, layer: int) -> Matrix:
         if letter in ("w", "b", "x", "y"):
             return self.entries[letter, layer]
+        if letter == "C":
+            return [[self._cost(None).value]]
         if letter in ("z", "a"):
             return [[entry.value] for entry in self.forward(None)[letter, layer]]
         moved = letter[1:]
@@ -87,13 +89,16 @@ class Instance:
         return [[self._slope((moved, layer, (r, c))) for c in columns] for r in range(self.sizes[layer - 1])]
 
     def _slope(self, moving: Moving) -> Fraction:
-        """Return the derivative of 1/2 ||y - a[L]||^2."""
+        return self._cost(moving).slope
+
+    def _cost(self, moving: Moving | None) -> Dual:
+        """Return 1/2 ||y - a[L]||^2 and its derivative in what is moved."""
         half, cost = Dual(Fraction(1, 2)), Dual(Fraction(0))
         output = self.forward(moving)["a", self.depth]
         for wanted, entry in zip(self.entries["y", self.depth], output, strict=True):
             misfit = Dual(wanted[0]) - entry
             cost = cost + half * misfit * misfit
-        return cost.slope
+        return cost
 
     def forward(self, moving: Moving | None) -> dict[tuple[str, int], list[Dual]]:
         """Return every z and a, with their slopes in what is moved."""

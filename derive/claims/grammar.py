@@ -1,23 +1,18 @@
 """The grammar of claims: text in, tree out, by recursive descent.
 
-    claim    = sum "=" sum
-    sum      = product { ("+" | "-") product }
-    product  = chain { "*" chain | "/" number }
-    chain    = factor { "@" factor }
-    factor   = { "-" } atom { ".T" | "[" index [ "," index ] "]" }
-    atom     = number | scalar | "x" | "y" | letter "[" layer "]" | "dC" "/" "d" letter "[" layer "]"
-             | "(" sum ")" | ( "sigma" | "dsigma" ) "(" sum ")" | "sum" "(" index "," sum ")"
-    layer    = ( "l" | "L" ) [ ( "+" | "-" ) number ] | number
-
-What is typed is data: nothing here evaluates it, and what is too long, too deep or too large is refused.
+claim    = sum "=" sum
+sum      = product { ("+" | "-") product }
+product  = chain { "*" chain | "/" number }
+chain    = factor { "@" factor }
+factor   = { "-" } atom { ".T" | "[" index [ "," index ] "]" }
+atom     = number | scalar | "x" | "y" | "C" | letter "[" layer "]" | "dC" "/" "d" letter "[" layer "]"
+         | "(" sum ")" | ( "sigma" | "dsigma" ) "(" sum ")" | "sum" "(" index "," sum ")"
+layer    = ( "l" | "L" ) [ ( "+" | "-" ) number ] | number
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import NoReturn
 
 from derive.claims.syntax import (
     Added,
@@ -26,7 +21,6 @@ from derive.claims.syntax import (
     Entry,
     Layer,
     MalformedClaim,
-    Name,
     Node,
     Number,
     Quantity,
@@ -35,11 +29,10 @@ from derive.claims.syntax import (
     Total,
     Transpose,
 )
+from derive.claims.tokens import MAX_LENGTH, MAX_SUMS, Cursor, Token, short, tokens
 
-MAX_LENGTH = 400
-MAX_NESTING = 25
-MAX_SUMS = 4
-MAX_DIGITS = 12
+__all__ = ["MAX_LAYER", "MAX_LENGTH", "parse"]
+
 MAX_LAYER = 6
 MAX_OFFSET = 2
 
@@ -47,20 +40,8 @@ LETTERS = ("W", "w", "b", "z", "a", "delta")
 VARIABLES = {"dW": "dw", "dw": "dw", "db": "db", "dz": "dz", "da": "da"}
 FUNCTIONS = ("sigma", "dsigma")
 SCALARS = ("eta", "lam", "mu")
-INDICES = "cdefghijkmnopqrstuv"  # the letters that name nothing else
 
-_TOKEN = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<name>[A-Za-z_]+)|(?P<sign>[-+*/@=()\[\],.])")
-_BLANK = re.compile(r"[ \t\r\n]*")
 _ATOM = "a quantity, a number or '('"
-
-
-@dataclass(frozen=True)
-class Token:
-    """A word of the claim; ``kind`` is number, name, sign, end, or bad for what begins no word."""
-
-    kind: str
-    text: str
-    at: int
 
 
 def parse(text: str) -> Claim:
@@ -69,79 +50,28 @@ def parse(text: str) -> Claim:
     Raises:
         MalformedClaim: with the column of the first character that does not fit.
     """
-    return _Parser(_tokens(text)).claim()
+    return parse_tokens(tokens(text))
 
 
-def _tokens(text: str) -> list[Token]:
-    if len(text) > MAX_LENGTH:
-        raise MalformedClaim(f"expected at most {MAX_LENGTH} characters, got {len(text)}", MAX_LENGTH)
-    found: list[Token] = []
-    at = 0
-    while (at := _end_of_blank(text, at)) < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            return [*found, Token("bad", text[at], at)]
-        found.append(Token(str(match.lastgroup), match.group(), at))
-        at = match.end()
-    return [*found, Token("end", "the end", len(text))]
+def parse_tokens(found: list[Token]) -> Claim:
+    """Return the tree of a claim whose words have been told apart."""
+    return _Parser(found).claim()
 
 
-def _end_of_blank(text: str, at: int) -> int:
-    match = _BLANK.match(text, at)
-    return match.end() if match else at
+class _Parser(Cursor):
+    """One method for each line of the grammar."""
 
-
-class _Parser:
-    """One token ahead, one method for each line of the grammar."""
-
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = tokens
-        self.place = 0
-        self.nesting = 0
-        self.summing = 0
-
-    # -- tokens ----------------------------------------------------------------------------------------
-
-    @property
-    def next(self) -> Token:
-        return self.tokens[self.place]
-
-    def take(self) -> Token:
-        token = self.next
-        self.place += token.kind not in ("end", "bad")
-        return token
-
-    def found(self, *signs: str) -> Token | None:
-        return self.take() if self.next.kind == "sign" and self.next.text in signs else None
-
-    def expect(self, sign: str, after: str = "") -> Token:
-        return self.found(sign) or self.fail(f"{sign!r}{after}")
-
-    def fail(self, expected: str) -> NoReturn:
-        if self.next.kind == "bad":
-            hint = "; sigma' is written dsigma" if self.next.text == "'" else ""
-            raise MalformedClaim(f"unexpected character {self.next.text!a}{hint}", self.next.at)
-        got = self.next.text if self.next.kind == "end" else repr(_short(self.next.text))
-        raise MalformedClaim(f"expected {expected}, got {got}", self.next.at)
-
-    # -- the grammar -----------------------------------------------------------------------------------
+    INDICES = "cdefghijkmnopqrstuv"  # the letters that name nothing else
 
     def claim(self) -> Claim:
         left = self.sum()
-        if self.next.text != "=":
-            self.fail("an operator or '='")
-        at = self.take().at
+        at = self.equals()
         right = self.sum()
-        if self.next.text == "=":
-            raise MalformedClaim("expected one '=' in a claim, got two; check each by itself", self.next.at)
-        if self.next.kind != "end":
-            self.fail("an operator or the end")
+        self.finish()
         return Claim(left, right, at)
 
     def sum(self) -> Node:
-        self.nesting += 1
-        if self.nesting > MAX_NESTING:
-            raise MalformedClaim(f"expected brackets at most {MAX_NESTING} deep", self.next.at)
+        self.deeper()
         start = self.next.at
         terms, signs, ats = [self.product()], [1], []
         while operator := self.found("+", "-"):
@@ -236,11 +166,11 @@ class _Parser:
                 self.fail("dW, db, dz or da after dC/")
             self.take()
             return Quantity(VARIABLES[variable], self.layer(f"dC/{variable}"), at)
-        if name in ("x", "y"):
+        if name in ("x", "y", "C"):
             return Quantity(name, Layer("", 1) if name == "x" else Layer("L", 0), at)
         if name in SCALARS:
             return Scalar(name, at)
-        raise MalformedClaim(f"expected {_ATOM}, got {_short(name)!r}, which names none", at)
+        raise MalformedClaim(f"expected {_ATOM}, got {short(name)!r}, which names none", at)
 
     def bracketed(self, name: str) -> Node:
         self.expect("(", f" after {name}")
@@ -265,29 +195,3 @@ class _Parser:
             return 0
         size = self.whole(MAX_OFFSET, "a number")
         return size if sign.text == "+" else -size
-
-    def whole(self, most: int, expected: str) -> int:
-        token = self.next
-        if token.kind != "number" or "." in token.text:
-            self.fail(expected)
-        value = self.number()
-        if value > most:
-            raise MalformedClaim(f"expected at most {most} here, got {_short(token.text)}", token.at)
-        return int(value)
-
-    def index(self) -> Name:
-        token = self.next
-        if len(token.text) != 1 or token.text not in INDICES:
-            self.fail("an index, a small letter such as j or k")
-        self.take()
-        return Name(token.text, token.at)
-
-    def number(self) -> Fraction:
-        token = self.take()
-        if len(token.text) > MAX_DIGITS:
-            raise MalformedClaim(f"expected a number of at most {MAX_DIGITS} digits", token.at)
-        return Fraction(token.text)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 20 else f"{text[:17]}..."

@@ -7,7 +7,7 @@ from itertools import count
 
 from derive.claims.syntax import Claim, Layer, MalformedClaim, Quantity
 
-_FROM_THE_INPUT = {"a", "da", "x", "y"}
+_FROM_THE_INPUT = {"a", "da", "x", "y", "C"}
 
 
 def lowest(quantity: Quantity) -> int:

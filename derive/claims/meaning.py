@@ -154,6 +154,8 @@ class _Reader:
         return _applied(node, inner)
 
     def quantity(self, node: Quantity) -> Array:
+        if node.letter == "C":
+            return Array(_SCALAR, lambda r, c: OBJECTIVE.symbol)
         letter, layer = node.letter.removeprefix("d") if node.letter != "delta" else "delta", node.layer
         base, at = _BASES[letter], layer.expr
         rows = self.width(layer)

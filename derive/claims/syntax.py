@@ -82,9 +82,9 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Quantity:
-    """W[l] and its kin; ``letter`` is w, b, z, a, delta, x, y or, for dC/dw[l] and so on, dw, db, dz, da.
+    """W[l] and its kin; ``letter`` is w, b, z, a, delta, x, y, C or, for dC/dw[l] and so on, dw, db, dz, da.
 
-    x and y have their layer too: 1 and, whatever its name, the last one.
+    x, y and C have their layer too: 1 and, whatever its name, the last one.
     """
 
     letter: str

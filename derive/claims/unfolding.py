@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from sympy import Expr, Indexed, IndexedBase, Integer, Sum
 
 from derive.calculus.derivation import Derivation, Deriving
-from derive.calculus.rules import DEFINITION, CHAIN
+from derive.calculus.rules import CHAIN, DEFINITION
 from derive.claims.activations import ACTIVATIONS
 from derive.claims.layers import lowest
 from derive.claims.meaning import OBJECTIVE, SAMPLE, ClaimNetwork
@@ -30,7 +30,7 @@ from derive.theorems.backpropagation import (
     weight_gradient,
 )
 
-_ABOVE_ITS_SOURCE = {"y"}  # mentions no layer of the forward pass
+_ABOVE_ITS_SOURCE = {"y", "C"}  # mentions no layer of the forward pass
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ class Unfolding:
     # -- the forward pass ------------------------------------------------------------------------------
 
     def _quantity(self, entry: Indexed) -> Expr | None:
+        if entry == OBJECTIVE.symbol:
+            return OBJECTIVE.define(self.network)
         if entry.base not in (a, z, delta):
             return None
         layer = Layer.of(entry.indices[0])

@@ -17,6 +17,7 @@ from derive.calculus.rules import Rule
 from derive.equation import Equation
 from derive.network import Network
 from derive.numbered import forward_equations, lemma_equations
+from derive.numbering import OWN, Numbering
 from derive.printers.latex_prose import prose
 from derive.printers.latex_spelling import Latex
 from derive.printers.levels import Level, shown
@@ -107,21 +108,23 @@ def network_latex(network: Network) -> str:
     return f"$${_environment('aligned', rows)}$$"
 
 
-def lemma_latex(proof: Proof) -> str:
+def lemma_latex(proof: Proof, numbering: Numbering = OWN) -> str:
     """Return what the lemma was proved for, in words, and its four equations as a numbered display."""
     outcome = "proved" if proof.holds else "not proved"
     heading = f"Lemma 1, {outcome} for {prose(proof.architecture.label)}:"
-    return f"{heading}\n{numbered_latex(lemma_equations())}"
+    return f"{heading}\n{numbered_latex(lemma_equations(), numbering=numbering)}"
 
 
 def numbered_latex(
     equations: Sequence[Equation],
     samples: bool = False,
     beside: Callable[[Equation], str] = ranges_latex,
+    numbering: Numbering = OWN,
 ) -> str:
     """Return equations as a display, each with its number; beside them the ranges of their indices."""
     rows = [
-        rf"{' &= '.join(equation_sides(eq, samples))} && {beside(eq)} \tag{{{eq.number}}}" for eq in equations
+        rf"{' &= '.join(equation_sides(eq, samples))} && {beside(eq)} \tag{{{numbering.number(eq.number)}}}"
+        for eq in equations
     ]
     return _environment("align", rows)
 

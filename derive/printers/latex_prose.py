@@ -10,20 +10,24 @@ from __future__ import annotations
 import re
 
 from derive.printers.latex_spelling import escape, letter
+from derive.printers.prose import Vocabulary
 
-_OPERATORS = {"=", "+", "-", "*", "<", ">", "<=", ">="}
 _NAMES = {"sigma", "delta", "Delta", "mu", "eta", "phi"}
-_MAYBE = re.compile(r"[aAI]|\d+")  # words or mathematics: their neighbours decide
-_WORD = re.compile(
-    r"\(?[A-Za-z]{2,}('s|s')?(-[A-Za-z]+)*\)?"  # with SymPy's, layer-wise, (see
-    r"|\d+(-(\d+|\.{3}))+"  # sizes such as 2-2-3-2
-    r"|\([a-z0-9.]+\)"  # (a) and (1.1)
-    r"|[^\w\s=+*<>^/'\[-]*"
-)
 _PLAIN = re.compile(r"[A-Za-z0-9_^()\[\]/'=+*<>|. -]*")
+_VOCABULARY = Vocabulary(
+    names=frozenset(_NAMES),
+    operators=frozenset({"=", "+", "-", "*", "<", ">", "<=", ">="}),
+    maybe=re.compile(r"[aAI]|\d+"),
+    word=re.compile(
+        r"\(?[A-Za-z]{2,}('s|s')?(-[A-Za-z]+)*\)?"  # with SymPy's, layer-wise, (see
+        r"|\d+(-(\d+|\.{3}))+"  # sizes such as 2-2-3-2
+        r"|\([a-z0-9.]+\)"  # (a) and (1.1)
+        r"|[^\w\s=+*<>^/'\[-]*"
+        rf"|(?!{_PLAIN.pattern}$).*"  # what LaTeX would not set as mathematics
+    ),
+)
 _SCRIPTS = re.compile(r"(?:\s*(?:[\^_]\{[^{}]*\}|'))+")
 _BARE = re.compile(r"[\^_](?!\{)")
-_DIFFERENTIAL = re.compile(r"d[a-z](_\w+)?")
 
 _MATHEMATICS = re.compile(
     r"(?P<quotient>d(?P<above>\([^()]*\)| sigma\(\w\)|[a-z_]*)/d(?P<below>[a-z](_\w+)?))"
@@ -38,46 +42,16 @@ _MATHEMATICS = re.compile(
 
 def prose(text: str) -> str:
     """Return text in LaTeX, its ASCII mathematics between dollar signs."""
-    pieces: list[str] = []
-    run: list[str] = []
-    for token in re.findall(r"\S+", text):
-        core = token.rstrip(",;:")
-        if _kind(core) == "word":
-            pieces += [*_close(run), escape(token).replace("...", r"\ldots{}")]
-            run = []
-            continue
-        run.append(core)
-        if core != token:
-            *before, last = _close(run)
-            pieces += [*before, last + token[len(core) :]]
-            run = []
-    return " ".join([*pieces, *_close(run)])
+    return _VOCABULARY.render(text, words=_words, mathematics=_mathematics)
 
 
-def _kind(token: str) -> str:
-    if token in _OPERATORS:
-        return "operator"
-    if _MAYBE.fullmatch(token):
-        return "maybe"
-    if _DIFFERENTIAL.fullmatch(token) or token in _NAMES:
-        return "mathematics"
-    if _WORD.fullmatch(token) or not _PLAIN.fullmatch(token):
-        return "word"
-    return "mathematics"
+def _words(text: str) -> str:
+    return escape(text).replace("...", r"\ldots{}")
 
 
-def _close(run: list[str]) -> list[str]:
-    """Return a run of tokens between two words: words at its edges, the rest set as mathematics."""
-    kinds = [_kind(token) for token in run]
-    first, last = 0, len(run)
-    while first < last and kinds[first] == "maybe" and "operator" not in kinds[first + 1 : first + 2]:
-        first += 1
-    while last > first and kinds[last - 1] == "maybe" and kinds[last - 2] != "operator":
-        last -= 1
-    middle = " ".join(run[first:last])
-    formula = _set(middle)
-    inner = [f"${formula}$" if _sound(formula) else escape(middle)] if middle else []
-    return [*run[:first], *inner, *run[last:]]
+def _mathematics(text: str) -> str:
+    formula = _set(text)
+    return f"${formula}$" if _sound(formula) else escape(text)
 
 
 def _sound(formula: str) -> bool:

@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from html import escape
 
 from derive.printers.mathml import GREEK
+from derive.printers.prose import Vocabulary
 
-_NAMES = {*GREEK, "grad"}
 _UPRIGHT = {"grad": "<mi>∇</mi>", "sum": "<mo>∑</mo>", "exp": "<mi>exp</mi>"}
-_OPERATORS = {"=", "+", "-", "*", "<", ">", "<=", ">=", "->"}
 _SIGNS = {"->": "→", "<=": "≤", ">=": "≥", "-": "−", "..": "…", "||": "‖"}
-_MAYBE = re.compile(r"a|\d+")  # words or mathematics: their neighbours decide
-_WORD = re.compile(
-    r"\(?[A-Za-z]{2,}('s|s')?(-[A-Za-z]+)*\)?\.?"  # with SymPy's, layer-wise, (see
-    r"|\d+(-(\d+|\.{3}))+"  # sizes such as 2-2-3-2
-    r"|\([a-z]\)|\(\d\.\d+\)"  # (a) and (1.1)
-    r"|[^\w\s=+*<>^/'\[-]*"
+_AROUND = (("", ""), ("(", ""), ("", ")"), ("(", ")"))
+_VOCABULARY = Vocabulary(
+    names=frozenset(f"{before}{name}{after}" for name in (*GREEK, "grad") for before, after in _AROUND),
+    operators=frozenset({"=", "+", "-", "*", "<", ">", "<=", ">=", "->"}),
+    maybe=re.compile(r"a|\d+"),
+    word=re.compile(
+        r"\(?[A-Za-z]{2,}('s|s')?(-[A-Za-z]+)*\)?\.?"  # with SymPy's, layer-wise, (see
+        r"|\d+(-(\d+|\.{3}))+"  # sizes such as 2-2-3-2
+        r"|\([a-z]\)|\(\d\.\d+\)"  # (a) and (1.1)
+        r"|[^\w\s=+*<>^/'\[-]*"
+    ),
 )
-_DIFFERENTIAL = re.compile(r"d[a-z](_\w+)?")
 _BLANK = '<mspace width="0.17em"/>'
 _SIGN = re.compile(r"->|[<>]=|\.\.|[-+*=<>,/)]")
 _TOKEN = re.compile(
@@ -40,20 +43,7 @@ _TOKEN = re.compile(
 
 def prose(text: str) -> str:
     """Return text as HTML, its ASCII mathematics as inline ``math`` elements."""
-    pieces: list[str] = []
-    run: list[str] = []
-    for token in re.findall(r"\S+", text):
-        core = token.rstrip(",;:")
-        if _kind(core) == "word":
-            pieces += [*_close(run), escape(token)]
-            run = []
-            continue
-        run.append(core)
-        if core != token:
-            *before, last = _close(run)
-            pieces += [*before, last + token[len(core) :]]
-            run = []
-    return " ".join([*pieces, *_close(run)])
+    return _VOCABULARY.render(text, words=escape, mathematics=_balanced)
 
 
 def formula(text: str) -> str:
@@ -62,28 +52,6 @@ def formula(text: str) -> str:
         return f"<math>{_row(text)}</math>"
     except ValueError:
         return escape(text)
-
-
-def _kind(token: str) -> str:
-    if token in _OPERATORS:
-        return "operator"
-    if _MAYBE.fullmatch(token):
-        return "maybe"
-    if _DIFFERENTIAL.fullmatch(token) or token.strip("()") in _NAMES:
-        return "mathematics"
-    return "word" if _WORD.fullmatch(token) else "mathematics"
-
-
-def _close(run: list[str]) -> list[str]:
-    """Return a run of tokens between two words: words at its edges, the rest set as mathematics."""
-    kinds = [_kind(token) for token in run]
-    first, last = 0, len(run)
-    while first < last and kinds[first] == "maybe" and "operator" not in kinds[first + 1 : first + 2]:
-        first += 1
-    while last > first and kinds[last - 1] == "maybe" and kinds[last - 2] != "operator":
-        last -= 1
-    inner = [_balanced(" ".join(run[first:last]))] if first < last else []
-    return [*map(escape, run[:first]), *inner, *map(escape, run[last:])]
 
 
 def _balanced(text: str) -> str:

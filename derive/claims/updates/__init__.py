@@ -1,0 +1,1 @@
+"""Claims about parameters and costs: gradients, updates, first-order changes."""
