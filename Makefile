@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 
-ARCHITECTURES := 2-2-3-2 4-8-8-2
+ARCHITECTURES := 2-2-3-2 4-8-8-2 1-20:tanh-1:linear
+CLASSIFIER := 4-16:relu-3:softmax --cost cross-entropy
 PYTESTFLAGS ?=
 
 BIN := $(VENV)/bin
@@ -36,9 +37,10 @@ types: $(DEV) ## mypy, strict
 
 check-generated: $(DEV) ## generated/ is what the generator writes today
 	@for a in $(ARCHITECTURES); do $(BIN)/derive generate $$a -o generated --check || exit 1; done
+	@$(BIN)/derive generate $(CLASSIFIER) -o generated --check
 
 unit: $(DEV) ## the tests, without the slow ones
-	@$(BIN)/python -m pytest $(PYTESTFLAGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTESTFLAGS)
 
 slow: $(DEV) ## the slow tests only
 	@$(BIN)/python -m pytest -m slow $(PYTESTFLAGS)
@@ -48,6 +50,7 @@ bench: $(DEV) ## run every script in benchmarks/
 
 regenerate: $(DEV) ## write generated/ anew; read the diff before you commit it
 	@for a in $(ARCHITECTURES); do $(BIN)/derive generate $$a -o generated || exit 1; done
+	@$(BIN)/derive generate $(CLASSIFIER) -o generated
 
 wheel-test: $(DEV) ## build, install the wheel in a fresh environment, generate with it
 	@rm -rf $(WHEEL_TEST)

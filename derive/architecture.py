@@ -1,20 +1,33 @@
-"""What a person types, checked: ``2-2-3-2`` becomes an immutable description of a network."""
+"""What a person types, checked: ``8-32:tanh-1:linear`` becomes an immutable description of a network."""
 
 from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 
+from derive.activations import activation
+from derive.costs import CROSS_ENTROPY, QUADRATIC, SOFTMAX
 from derive.errors import UserError
+from derive.own_cost import cost as cost_of
 
 MAX_LAYERS = 1_000
 MAX_WIDTH = 1_000_000
 MAX_PARAMETERS = 1_000_000_000
 MAX_NAME = 60
-_EXPECTED = "expected layer sizes like 2-2-3-2: whole numbers from 1, input first, joined by '-'"
+MAX_TEXT = 1_000_000
+USUAL = "sigmoid"
+_EXPECTED = (
+    "expected layer sizes like 2-2-3-2 or 8-32:tanh-1:linear,no-bias: whole numbers from 1, input first, "
+    "joined by '-'"
+)
+_LAYER = re.compile(
+    r"(?P<size>[0-9]+)(:(?P<activation>[A-Za-z_][A-Za-z_0-9]*(\([-+.,0-9eE]*\))?))?(?P<free>,no-bias)?(-|$)",
+    flags=re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -22,55 +35,66 @@ class Architecture:
     """Layer sizes n_1..n_L with the activation and bias of each layer after the input, and the cost.
 
     Layer 1 is the input, layer L the output. ``activations[l - 2]`` and ``biases[l - 2]`` belong to
-    layer l = 2..L. Only the logistic activation and the quadratic cost are known so far.
+    layer l = 2..L; without them every layer is logistic and has a bias.
 
     Raises:
-        UserError: if a size is not a whole number in range, or there are fewer than two layers.
+        UserError: if a size is not a whole number in range, there are fewer than two layers, or an
+            activation or the cost is not known.
     """
 
     sizes: tuple[int, ...]
     activations: tuple[str, ...] = field(default=())
     biases: tuple[bool, ...] = field(default=())
-    cost: str = "quadratic"
+    cost: str = QUADRATIC
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", _checked(tuple(self.sizes)))
-        object.__setattr__(self, "activations", tuple(self.activations))
-        object.__setattr__(self, "biases", tuple(self.biases))
-        if not self.activations:
-            object.__setattr__(self, "activations", ("sigmoid",) * (len(self.sizes) - 1))
-        if not self.biases:
-            object.__setattr__(self, "biases", (True,) * (len(self.sizes) - 1))
+        after_input = len(self.sizes) - 1
+        object.__setattr__(self, "activations", tuple(self.activations) or (USUAL,) * after_input)
+        object.__setattr__(self, "biases", tuple(map(bool, self.biases)) or (True,) * after_input)
         for name, given in (("activations", self.activations), ("biases", self.biases)):
-            if len(given) != len(self.sizes) - 1:
+            if len(given) != after_input:
                 raise UserError(
-                    f"expected {len(self.sizes) - 1} {name}, one for each layer after the input, "
-                    f"got {len(given)}"
+                    f"expected {after_input} {name}, one for each layer after the input, got {len(given)}"
                 )
-        if unknown := set(self.activations) - {"sigmoid"}:
-            raise UserError(f"expected the activation sigmoid, got {min(unknown)!r}")
-        if self.cost != "quadratic":
-            raise UserError(f"expected the cost quadratic, got {self.cost!r}")
-        if not all(self.biases):
-            raise UserError("expected a bias in every layer; bias-free layers are not derived yet")
+        spelled = (name if name == SOFTMAX else activation(name).spelling for name in self.activations)
+        object.__setattr__(self, "activations", tuple(spelled))
+        object.__setattr__(self, "cost", cost_of(self.cost).name)
+        _check_cost(self.cost, self.activations)
 
     @classmethod
-    def parse(cls, text: str) -> Architecture:
-        """Read sizes such as ``2-2-3-2``.
+    def parse(cls, text: str, cost: str = QUADRATIC, own: Sequence[str] = ()) -> Architecture:
+        """Read sizes such as ``2-2-3-2``, with activations ``8-32:tanh-1:linear`` and ``,no-bias``.
+
+        ``own`` are activations of one's own, such as ``swoosh: z*tanh(z)``; the text has their names.
 
         Raises:
             UserError: with one line that quotes what came, for anything else.
         """
         shown = repr(text if len(text) <= 40 else text[:37] + "...")
-        if not re.fullmatch(r"[0-9]+(-[0-9]+)*", text, flags=re.ASCII):
+        layers, at = [], 0
+        while at < len(text) <= MAX_TEXT and (layer := _LAYER.match(text, at)) is not None:
+            layers.append(layer)
+            at = layer.end()
+        ends_well = bool(layers) and at == len(text) and not text.endswith("-")
+        if not ends_well or layers[0]["activation"] or layers[0]["free"]:
             raise UserError(f"{_EXPECTED}; got {shown}")
-        words = text.split("-")
-        if len(words) > MAX_LAYERS:
-            raise UserError(f"expected at most {MAX_LAYERS} layers, got {len(words)}")
-        if any(len(word.lstrip("0")) > len(str(MAX_WIDTH)) for word in words):
+        if len(layers) > MAX_LAYERS:
+            raise UserError(f"expected at most {MAX_LAYERS} layers, got {len(layers)}")
+        sizes = [layer["size"].lstrip("0") or "0" for layer in layers]
+        if any(len(size) > len(str(MAX_WIDTH)) for size in sizes):
             raise UserError(f"expected at most {MAX_WIDTH} neurons in a layer, got {shown}")
+        formulas = {formula.partition(":")[0].strip(): formula for formula in own}
+        names = [layer["activation"] or USUAL for layer in layers[1:]]
+        if unused := sorted(set(formulas) - set(names)):
+            raise UserError(f"expected a layer with the activation {unused[0]!r}, such as 2-3:{unused[0]}-1")
         try:
-            return cls(tuple(int(word.lstrip("0") or "0") for word in words))
+            return cls(
+                tuple(map(int, sizes)),
+                tuple(formulas.get(name, name) for name in names),
+                tuple(layer["free"] is None for layer in layers[1:]),
+                cost,
+            )
         except UserError as error:
             raise UserError(f"{error}; got {shown}") from None
 
@@ -85,25 +109,69 @@ class Architecture:
         weights = sum(m * n for m, n in pairwise(self.sizes))
         return weights + sum(size for size, bias in zip(self.sizes[1:], self.biases, strict=True) if bias)
 
+    def has_bias(self, layer: int) -> bool:
+        """Say whether layer l = 2..L has a bias."""
+        return self.biases[layer - 2]
+
+    def activation(self, layer: int) -> str:
+        """Return the name of the activation of layer l = 2..L."""
+        return self.activations[layer - 2]
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The activations of one's own, each with its formula."""
+        return tuple(name for name in dict.fromkeys(self.activations) if ":" in name)
+
     @property
     def package_name(self) -> str:
         """The name of the emitted package, an identifier such as ``sigmoid_2_2_3_2``.
 
         Very deep networks, whose sizes would not fit in a file name, are named by depth and a digest.
         """
-        name = "sigmoid_" + "_".join(map(str, self.sizes))
-        if len(name) <= MAX_NAME:
+        if len(set(self.activations)) == 1 and all(self.biases):
+            words = [self.activations[0].partition(":")[0], *map(str, self.sizes)]
+        else:
+            words = ["net", *str(self).replace(",no-bias", " free").split("-")]
+        words += [] if self.cost == QUADRATIC else [self.cost.partition(":")[0]]
+        name = re.sub(r"[^a-z0-9]+", "_", "_".join(words).lower()).strip("_")
+        if len(name) <= MAX_NAME and re.fullmatch(r"[a-z_0-9:, -]*", str(self)):
             return name
-        return f"sigmoid_{self.depth}_layers_{sha256(name.encode()).hexdigest()[:12]}"
+        alike = len(set(self.activations)) == 1 and all(self.biases)
+        kind = self.activations[0].partition(":")[0] if alike else "net"
+        kind = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")
+        digest = sha256((name if len(name) > MAX_NAME else str(self)).encode()).hexdigest()[:12]
+        return f"{kind}_{self.depth}_layers_{digest}"
 
     @property
     def label(self) -> str:
         """The sizes, or for deep networks a few words that fit on a line."""
         text = str(self)
-        return text if len(text) <= MAX_NAME else f"{self.sizes[0]}-...-{self.sizes[-1]}, {self.depth} layers"
+        if len(text) > MAX_NAME:
+            text = f"{self.sizes[0]}-...-{self.sizes[-1]}, {self.depth} layers"
+        return text if self.cost == QUADRATIC else f"{text} with {self.cost.partition(':')[0]}"
 
     def __str__(self) -> str:
-        return "-".join(map(str, self.sizes))
+        """Return the text that ``parse`` reads back."""
+        layers = [str(self.sizes[0])]
+        for size, function, bias in zip(self.sizes[1:], self.activations, self.biases, strict=True):
+            shown = "" if function == USUAL else f":{function.partition(':')[0]}"
+            layers.append(f"{size}{shown}{'' if bias else ',no-bias'}")
+        return "-".join(layers)
+
+
+def _check_cost(name: str, activations: tuple[str, ...]) -> None:
+    """Refuse a cost that is not known, and one that does not fit the output's activation.
+
+    Raises:
+        UserError: with what was expected.
+    """
+    if SOFTMAX in activations[:-1]:
+        raise UserError("expected softmax in the output layer alone")
+    wanted, found = cost_of(name).output, activations[-1]
+    if wanted is not None and found != wanted:
+        raise UserError(f"expected the output activation {wanted} for the cost {name}, got {found}")
+    if found == SOFTMAX and wanted != SOFTMAX:
+        raise UserError(f"expected --cost {CROSS_ENTROPY} for a softmax output, got {name}")
 
 
 def _checked(sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -24,10 +24,26 @@ app = typer.Typer(
     help="Derive backpropagation, prove it, and write the code from the proof.",
 )
 ArchitectureText = Annotated[
-    str, typer.Argument(metavar="ARCHITECTURE", help="Layer sizes, input first, such as 2-2-3-2.")
+    str,
+    typer.Argument(
+        metavar="ARCHITECTURE",
+        help="Layers, input first: 2-2-3-2, 8-32:tanh-1:linear, or a .toml or .json file.",
+    ),
 ]
 NumberingName = Annotated[
     str, typer.Option("--numbering", help="Equation numbers: own, or the article's: arxiv or siam.")
+]
+CostName = Annotated[
+    str,
+    typer.Option(
+        "--cost", help="quadratic, huber, log-cosh, a cross-entropy, or 'name: formula in a and y'."
+    ),
+]
+OwnActivations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--activation", metavar="'NAME: EXPR'", help="An activation of your own, such as 'swoosh: z*tanh(z)'."
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say how long each stage took.")]
 
@@ -52,28 +68,52 @@ def _root(
 @app.command(epilog="Example: [bold]derive prove 2-2-3-2 --steps[/bold]")
 def prove(
     architecture: ArchitectureText,
+    cost: CostName = "quadratic",
+    activation: OwnActivations = None,
     steps: Annotated[bool, typer.Option("--steps", help="Show every step with its rule.")] = False,
     numbering: NumberingName = "own",
     verbose: Verbose = False,
 ) -> None:
     """Prove Lemma 1 for an architecture; exit status 1 if anything is refuted."""
     from derive import show
-    from derive.architecture import Architecture
+    from derive.architecture_file import read_architecture
     from derive.numbering import numbering as numbering_of
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
     console, stages, numbers = Console(), Stages(), numbering_of(numbering)
-    proof = prove_lemma(Architecture.parse(architecture), stages=stages)
+    proof = prove_lemma(read_architecture(architecture, cost, activation or ()), stages=stages)
     show.show_numbering(console, numbers)
-    show.show_theorem(console, numbers)
+    show.show_theorem(console, proof.network.in_general, numbers)
     if steps:
-        show.show_steps(console, numbers)
+        show.show_steps(console, proof.network.in_general, numbers)
     show.show_verdicts(console, proof, numbers)
     if verbose:
         show.show_stages(Console(stderr=True), stages)
     if not proof.holds:
         raise typer.Exit(1)
+
+
+@app.command(epilog="Examples: [bold]derive describe 8-32:tanh-1:linear[/bold], the same with -o net.svg")
+def describe(
+    architecture: ArchitectureText,
+    cost: CostName = "quadratic",
+    activation: OwnActivations = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Draw it into a file, .svg or .tex (TikZ).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
+) -> None:
+    """Show the layers, shapes and parameters of a network, what its passes cost, and a drawing."""
+    from derive import show
+    from derive.architecture_file import read_architecture
+    from derive.describe import picture
+
+    shape = read_architecture(architecture, cost, activation or ())
+    if output is not None:
+        _deliver(picture(shape, output.suffix), output, force)
+        return
+    show.show_description(Console(), shape)
 
 
 @app.command(epilog="Examples: [bold]derive theorems[/bold], [bold]derive theorems woodbury --steps[/bold]")
@@ -151,6 +191,8 @@ def check(
 @app.command(epilog="Example: [bold]derive latex 2-2-3-2 -o lemma.tex && pdflatex lemma.tex[/bold]")
 def latex(
     architecture: ArchitectureText,
+    cost: CostName = "quadratic",
+    activation: OwnActivations = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; standard output without it.")
     ] = None,
@@ -168,7 +210,7 @@ def latex(
     verbose: Verbose = False,
 ) -> None:
     """Print the derivation as a LaTeX document."""
-    from derive.architecture import Architecture
+    from derive.architecture_file import read_architecture
     from derive.latex_document import latex_document
     from derive.latex_fragment import latex_fragment
     from derive.numbering import numbering as numbering_of
@@ -181,7 +223,7 @@ def latex(
     if fragment and cite_code:
         raise UserError("expected --fragment or --cite-code, got both; only the article cites code")
     stages, numbers = Stages(), numbering_of(numbering)
-    proof = prove_lemma(Architecture.parse(architecture), stages=stages)
+    proof = prove_lemma(read_architecture(architecture, cost, activation or ()), stages=stages)
     with stages("print"):
         if fragment:
             text = latex_fragment(proof, Level(level), numbers)
@@ -194,6 +236,8 @@ def latex(
 @app.command(epilog="Example: [bold]derive page 2-2-3-2 -o lemma.html[/bold]")
 def page(
     architecture: ArchitectureText,
+    cost: CostName = "quadratic",
+    activation: OwnActivations = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; standard output without it.")
     ] = None,
@@ -202,14 +246,14 @@ def page(
     verbose: Verbose = False,
 ) -> None:
     """Print the proof as one web page to read and to step through, offline."""
-    from derive.architecture import Architecture
+    from derive.architecture_file import read_architecture
     from derive.numbering import numbering as numbering_of
     from derive.page import page as page_of
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
     stages, numbers = Stages(), numbering_of(numbering)
-    proof = prove_lemma(Architecture.parse(architecture), stages=stages)
+    proof = prove_lemma(read_architecture(architecture, cost, activation or ()), stages=stages)
     with stages("print"):
         text = page_of(proof, numbers)
     _deliver(text, output, force)
@@ -219,12 +263,14 @@ def page(
 @app.command(epilog="Example: [bold]derive notebook 2-2-3-2 -o lemma.ipynb[/bold]")
 def notebook(
     architecture: ArchitectureText,
+    cost: CostName = "quadratic",
+    activation: OwnActivations = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("lemma.ipynb"),
     numbering: NumberingName = "own",
     force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
 ) -> None:
     """Write a notebook that derives, replays and checks the lemma again as it runs."""
-    from derive.architecture import Architecture
+    from derive.architecture_file import read_architecture
     from derive.numbering import numbering as numbering_of
     from derive.proof import prove as prove_lemma
 
@@ -235,12 +281,18 @@ def notebook(
     except ImportError:
         raise UserError("expected nbformat to be installed: pip install 'backproof[notebook]'") from None
     numbers = numbering_of(numbering)
-    _deliver(notebook_of(prove_lemma(Architecture.parse(architecture)), numbers), output, force)
+    _deliver(
+        notebook_of(prove_lemma(read_architecture(architecture, cost, activation or ())), numbers),
+        output,
+        force,
+    )
 
 
 @app.command(epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check")
 def generate(
     architecture: ArchitectureText,
+    cost: CostName = "quadratic",
+    activation: OwnActivations = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the package's folder goes.")
     ] = Path(),
@@ -253,14 +305,16 @@ def generate(
     verbose: Verbose = False,
 ) -> None:
     """Write the NumPy package for an architecture, once it is proved."""
-    from derive.architecture import Architecture
+    from derive.architecture_file import read_architecture
     from derive.generate import drift, write
     from derive.generate import generate as make
     from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
     stages = Stages()
-    proof = prove_lemma(Architecture.parse(architecture), brute_force=False, stages=stages)
+    proof = prove_lemma(
+        read_architecture(architecture, cost, activation or ()), brute_force=False, stages=stages
+    )
     with stages("lower and print"):
         package = make(proof)
     if check:
@@ -276,6 +330,24 @@ def generate(
         there = "" if output == Path() else f"cd {shlex.quote(str(output))} && "
         typer.echo(f"try it: {there}python -m {package.name}", err=True)
     _report(stages, verbose)
+
+
+@app.command(epilog="Example: [bold]derive verify sigmoid_2_2_3_2[/bold]")
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a generated package.")],
+) -> None:
+    """Prove that a package on disk computes what is derived; exit status 1 if a line does not."""
+    from derive.verification import verify_directory
+
+    report = verify_directory(folder)
+    for item in report.proved:
+        typer.echo(str(item))
+    for finding in report.findings:
+        typer.echo(str(finding))
+    count = f"{len(report.proved)} functions proved, {len(report.findings)} findings"
+    typer.echo(f"{folder}: {count}; what is not mathematics: derive generate --check", err=True)
+    if not report.holds:
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: [bold]derive demo -o demo-output[/bold]")

@@ -19,6 +19,7 @@ from rich.table import Table
 from derive import article, show
 from derive.architecture import Architecture
 from derive.generate import generate, write
+from derive.network import Network
 from derive.proof import prove
 from derive.stages import Stages
 
@@ -33,8 +34,8 @@ def run(directory: Path, steps: int, console: Console, stages: Stages) -> None:
     """
     architecture = Architecture.parse(article.ARCHITECTURE)
     proof = prove(architecture, stages=stages)
-    show.show_theorem(console)
-    show.show_steps(console)
+    show.show_theorem(console, Network())
+    show.show_steps(console, Network())
     show.show_verdicts(console, proof)
     with stages("generate"):
         folder = write(generate(proof), directory)

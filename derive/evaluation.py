@@ -18,7 +18,7 @@ from typing import Protocol
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, Sum, Symbol
 
 from derive.network import Network, Objective
-from derive.quantities import Index, L, N, Partial, Sigma, SigmaPrime, a, l, n, z
+from derive.quantities import Index, L, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, l, n, z
 
 PRIME = 2**61 - 1
 WIDEST = 3  # wider ranges are cut
@@ -64,6 +64,21 @@ class Problem:
             return Partial(symbol.xreplace(names), z[first, rest[0], rest[-1]])
         known = base in (z, a) and len(rest) == 2 and self._exists(base, first)
         return self.network.definition(quantity) if known else None
+
+    @property
+    def premises(self) -> tuple[tuple[Expr, Expr, str], ...]:
+        """What may be used beside definitions, each equation with its number or name."""
+        found = self.network.premises
+        return tuple((eq.lhs, eq.rhs, f"({eq.number})" if eq.number else eq.name) for eq in found)
+
+    def label(self, quantity: Expr) -> str:
+        """Return the number or name of what defines a quantity, as a step cites it."""
+        symbol = self.objective.symbol
+        if quantity == symbol or getattr(quantity, "base", quantity) == getattr(symbol, "base", symbol):
+            return "the objective"
+        if getattr(quantity, "base", None) == self.objective.base:
+            return "delta"
+        return self.network.label(quantity)
 
     def _exists(self, base: Expr, layer: Expr) -> bool:
         if not isinstance(layer, Integer):
@@ -127,6 +142,11 @@ class _Point:
             if isinstance(expr, Sigma):  # u + bend u^2
                 return _sum([u, _product([bend, u, u])])
             return _sum([_number(1), _product([_number(2), bend, u])])
+        if isinstance(expr, (Loss, LossPrime)):
+            y, u = (self.value(arg, at, moving) for arg in expr.args)
+            if isinstance(expr, Loss):  # u^2 + y u
+                return _sum([_product([u, u]), _product([y, u])])
+            return _sum([_product([_number(2), u]), y])
         if getattr(expr, "base", None) == n or (isinstance(expr, Symbol) and expr.is_integer):
             return _number(at[expr] if expr in at else self.size(expr))
         if isinstance(expr, (Indexed, Symbol)) and expr.is_commutative:

@@ -16,6 +16,7 @@ from derive.architecture import Architecture
 from derive.errors import UserError
 from derive.package import render
 from derive.proof import Proof, prove
+from derive.verification import require_verified
 from derive.version import MARKER
 
 
@@ -37,13 +38,16 @@ def generate(source: Architecture | Proof | str) -> Package:
 
     Raises:
         UserError: if the architecture makes no sense.
-        NotProvedError: if Lemma 1 or anything that follows from it is not proved.
+        NotProvedError: if Lemma 1 or anything that follows from it is not proved, or if the code, read back,
+            does not compute what was proved.
     """
     if isinstance(source, str):
         source = Architecture.parse(source)
     proof = source if isinstance(source, Proof) else prove(source, brute_force=False)
     proof.require()
-    return Package(proof, render(proof))
+    files = render(proof)
+    require_verified(files, proof)
+    return Package(proof, files)
 
 
 def write(package: Package, directory: Path, *, force: bool = False) -> Path:

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Expr
 
-from derive.activations import ACTIVATIONS, Z
+from derive.activations import Activation, Z, activation
 from derive.calculus.derivation import Derivation
 from derive.calculus.rules import RULES, Rule
 from derive.code_lines import computed
+from derive.costs import SOFTMAX
 from derive.equation import Equation
+from derive.errors import NotProvedError
 from derive.generate import generate
 from derive.network import Network, Objective, mean_cost, output, sample_cost
 from derive.numbered import (
@@ -140,8 +142,8 @@ def context(
     """Return what the template reads, every formula printed."""
     style = Style(level, numbering)
     code = computed(generate(proof).files) if cite_code else ()
-    shape, general = proof.architecture, Network()
-    lemma, outputs = derive_in_general(), output(general)
+    shape, general = proof.architecture, proof.network.in_general
+    lemma, outputs = derive_in_general(network=general), output(general)
     layers = _shown_layers(shape.depth)
     gradient, hessian = proof.step.gradient, proof.step.hessian
     return {
@@ -157,7 +159,7 @@ def context(
         "concordance": _concordance(lemma, style),
         "code": code_table(code, numbering),
         "forward": style.display(forward_equations(general)),
-        "objectives": style.display(objective_equations()),
+        "objectives": style.display(objective_equations(general)),
         "output": _line(outputs.symbol, outputs.define(general)),
         "sample_symbol": expression_latex(sample_cost().symbol),
         "sample_cost": _line(sample_cost().symbol, sample_cost().define(general)),
@@ -168,8 +170,8 @@ def context(
         "picture": network_tikz(shape),
         "passes": _passes(lemma),
         "places": {eq.number: place(eq.number, code) for eq in _pass_equations(lemma)},
-        "theorems": [_theorem(theorem, style) for theorem in theorems()],
-        "activations": [_activation(name, style) for name in sorted(set(shape.activations))],
+        "theorems": [_theorem(theorem, style) for theorem in theorems(shape)],
+        "activations": [_activation(name, style) for name in sorted(set(shape.activations) - {SOFTMAX})],
         "own_forward": style.display(_forward(proof, layers)),
         "own_backward": style.display([d.equation for d in proof.sample if d.layer in layers]),
         "count": str(len(proof.sample)),
@@ -177,8 +179,8 @@ def context(
         "verdicts": [
             (style.prose(v.claim), style.prose(v.method), _OUTCOME[v.holds]) for v in proof.verdicts
         ],
-        "mean": _in_general(mean_cost(), style),
-        "jacobian": _in_general(outputs, style),
+        "mean": _in_general(mean_cost(), general, style),
+        "jacobian": _in_general(outputs, general, style),
         "model": _line(phi, model()),
         "gradient": _line(gradient.start, gradient.result),
         "hessian": _line(Partial(gradient.start, hessian.start.v), hessian.result),
@@ -195,9 +197,9 @@ def _line(left: Expr, right: Expr) -> str:
     return equation_latex(Equation("", "", left, right))
 
 
-def _in_general(objective: Objective, style: Style) -> str:
+def _in_general(objective: Objective, network: Network, style: Style) -> str:
     """Return the four equations of another objective, samples told apart."""
-    return style.display([d.equation for d in derive_in_general(objective)], samples=True)
+    return style.display([d.equation for d in derive_in_general(objective, network)], samples=True)
 
 
 def _name(eq: Equation) -> str:
@@ -248,13 +250,27 @@ def _condition(rule: Rule, style: Style) -> str:
 
 def _activation(name: str, style: Style) -> dict[str, str]:
     """Return the definition, the derivative as differentiated, and (1.5) for one activation."""
-    activation = ACTIVATIONS[name]
+    function = activation(name)
     return {
-        "name": prose(name),
-        "definition": _line(Sigma(0, Z), activation.definition),
-        "derivative": _line(SigmaPrime(0, Z), activation.derivative()),
-        "equation": style.display([activation_equation(activation)]),
+        "name": escape(name),
+        "definition": _line(Sigma(0, Z), function.definition),
+        "derivative": _line(SigmaPrime(0, Z), function.derivative()),
+        "reason": _reason(function),
+        "equation": style.display([activation_equation(function)]),
     }
+
+
+def _reason(function: Activation) -> str:
+    """Say how the derivative of an activation is written, and where it has none."""
+    said = ""
+    if function.side_condition:
+        where, convention = prose(function.side_condition), prose(function.convention)
+        said = f"There is a derivative only where {where}; {convention}. "
+    try:
+        function.derivative_through_output()
+    except NotProvedError:
+        return f"{said}It is computed from the weighted input, which is kept:"
+    return f"{said}Through the activation's own value it needs no weighted input; this was found and proved:"
 
 
 def _shown_layers(depth: int) -> list[int]:

@@ -20,7 +20,7 @@ def latex_fragment(proof: Proof, level: Level = Level.STUDENT, numbering: Number
         NotProvedError: if a claim of the proof does not hold; nothing is printed then.
     """
     proof.require()
-    lemma = derive_in_general()
+    lemma = derive_in_general(network=proof.network.in_general)
     displays = [f"% {MARKER} {tool_version()}: derive latex {proof.architecture.label} --fragment"]
     if numbering.foreign:
         displays.append(f"% {numbering.explanation()}")

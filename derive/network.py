@@ -10,18 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Expr, IndexedBase, Integer, Rational
+from sympy import Expr, IndexedBase, Integer, KroneckerDelta, Rational, exp, log
 
-from derive.architecture import Architecture
+from derive.activations import ACTIVATIONS, A
+from derive.architecture import USUAL, Architecture
+from derive.costs import CROSS_ENTROPY, QUADRATIC, Y
 from derive.equation import Equation
+from derive.own_cost import cost as cost_of
 from derive.quantities import (
     C,
     Cost,
     F,
     Index,
     L,
+    Loss,
+    LossPrime,
     N,
+    Partial,
     Sigma,
+    SigmaPrime,
     a,
     b,
     delta,
@@ -44,6 +51,22 @@ class Network:
 
     architecture: Architecture | None = None
     layers: int | None = None  # a depth with symbolic widths, where there is no architecture
+    loss: str = QUADRATIC  # the cost, where there is no architecture
+
+    @property
+    def cost(self) -> str:
+        """The name of the cost of a sample."""
+        return self.loss if self.architecture is None else self.architecture.cost
+
+    @property
+    def in_general(self) -> Network:
+        """The network of the theorem with the same cost."""
+        return Network(loss=self.cost)
+
+    @property
+    def softmax(self) -> bool:
+        """True if the output layer is a softmax: then its outputs hang together."""
+        return self.cost == CROSS_ENTROPY
 
     @property
     def depth(self) -> Expr:
@@ -60,6 +83,10 @@ class Network:
             raise ValueError(f"expected a layer from 1 to {self.depth}, got {layer}")
         return Integer(self.architecture.sizes[int(layer) - 1])
 
+    def has_bias(self, layer: Expr) -> bool:
+        """Say whether a layer l = 2..L has a bias; in general it has."""
+        return self.architecture is None or self.architecture.has_bias(int(layer))
+
     def index(self, name: str, layer: Expr) -> Index:
         """Return a fresh index over the neurons of a layer."""
         return Index(name, self.width(layer))
@@ -67,13 +94,19 @@ class Network:
     # -- definitions ------------------------------------------------------------------------------------
 
     def weighted_input(self, layer: Expr, i: Expr, j: Expr) -> Expr:
-        """Return the right-hand side of (0.2): sum_k w[l]_jk a[l-1]_ik + b[l]_j."""
+        """Return the right-hand side of (0.2): sum_k w[l]_jk a[l-1]_ik + b[l]_j, or without b."""
         k = self.index("k", layer - 1)
-        return total(w[layer, j, k] * a[layer - 1, i, k], k) + b[layer, j]
+        weighted = total(w[layer, j, k] * a[layer - 1, i, k], k)
+        return weighted + b[layer, j] if self.has_bias(layer) else weighted
 
     def activation(self, layer: Expr, i: Expr, j: Expr) -> Expr:
-        """Return the right-hand side of (0.1) or (0.3): x_ij, or sigma_l(z[l]_ij)."""
-        return x[i, j] if layer == 1 else Sigma(layer, z[layer, i, j])
+        """Return the right-hand side of (0.1) or (0.3): x_ij, sigma_l(z[l]_ij), or the softmax of z[L]_i."""
+        if layer == 1:
+            return x[i, j]
+        if self.softmax and layer == self.depth:
+            k = self.index("k", layer)
+            return exp(z[layer, i, j]) / total(exp(z[layer, i, k]), k)
+        return Sigma(layer, z[layer, i, j])
 
     def definition(self, quantity: Expr) -> Expr | None:
         """Return what defines an entry of z or a, with fresh bound indices; None for anything else."""
@@ -83,6 +116,13 @@ class Network:
         if base == a:
             return self.activation(*quantity.indices)
         return None
+
+    def label(self, quantity: Expr) -> str:
+        """Return the number of the equation that defines an entry of z or a, as a step cites it."""
+        base = getattr(quantity, "base", None)
+        if base == z:
+            return "(0.2)"
+        return "" if base != a else "(0.1)" if quantity.indices[0] == 1 else "(0.3)"
 
     def depends(self, quantity: Expr, variable: Expr) -> bool:
         """Say whether a quantity of the forward pass can change with a parameter or a weighted input.
@@ -103,6 +143,45 @@ class Network:
         if not isinstance(distance, Integer):
             raise ValueError(f"cannot tell whether {quantity} depends on {variable}")
         return bool(distance >= 0)
+
+    def softmax_slope(self) -> Equation:
+        """Return (1.7), the slope of an output in a weighted input where the output is a softmax."""
+        last, i, other = self.depth, Index("i", N), Index("s", N)
+        m, j = self.index("m", last), self.index("j", last)
+        slope = KroneckerDelta(i, other) * a[last, i, m] * (KroneckerDelta(m, j) - a[last, i, j])
+        return Equation("1.7", "softmax slope", Partial(a[last, i, m], z[last, other, j]), slope)
+
+    def targets_add_up(self) -> Equation:
+        """Return the premise of the cross-entropy: the targets of a sample add up to 1."""
+        i, m = Index("i", N), self.index("m", self.depth)
+        return Equation("", "the targets of a sample add up to 1", total(y[i, m], m), ONE)
+
+    @property
+    def cancels(self) -> bool:
+        """True if the loss's slope has a denominator that the slope of the output's activation cancels."""
+        return self.architecture is not None and cost_of(self.cost).output == USUAL
+
+    def loss_slope(self) -> Equation:
+        """Return (1.8), the slope of the loss at the output."""
+        i, j = Index("i", N), self.index("j", self.depth)
+        target, found = y[i, j], a[self.depth, i, j]
+        slope = cost_of(self.cost).slope().xreplace({Y: target, A: found})
+        return Equation("1.8", "slope of the loss", LossPrime(target, found), slope)
+
+    def output_slopes(self) -> tuple[Equation, ...]:
+        """Return (1.8), the slope of the loss, and (1.5), that of the activation, at the output."""
+        last, i = self.depth, Index("i", N)
+        j = self.index("j", last)
+        through = ACTIVATIONS[USUAL].derivative_through_output().xreplace({A: a[last, i, j]})
+        slope = SigmaPrime(last, z[last, i, j])
+        return self.loss_slope(), Equation("1.5", "activation derivative", slope, through)
+
+    @property
+    def premises(self) -> tuple[Equation, ...]:
+        """What is assumed or proved elsewhere of the output layer and its cost."""
+        if self.softmax:
+            return (self.softmax_slope(), self.targets_add_up())
+        return self.output_slopes() if self.cancels else ()
 
     def equations(self) -> tuple[Equation, ...]:
         """Return (0.1)-(0.3), layer by layer; needs an architecture."""
@@ -149,19 +228,28 @@ def half_square(network: Network, i: Expr) -> Expr:
     return Rational(1, 2) * total((y[i, j] - a[network.depth, i, j]) ** 2, j)
 
 
+def sample_loss(network: Network, i: Expr) -> Expr:
+    """Return the cost of sample i: half a square, a cross-entropy, or a sum of losses l(y_ij, a[L]_ij)."""
+    if network.cost == QUADRATIC:
+        return half_square(network, i)
+    j = network.index("j", network.depth)
+    target, found = y[i, j], a[network.depth, i, j]
+    return -total(target * log(found), j) if network.softmax else total(Loss(target, found), j)
+
+
 def sample_cost(scale: Expr = ONE) -> Objective:
-    """Return the article's C_i = 1/2 ||y_i - a[L]_i||^2, or a multiple of it."""
+    """Return the cost of a sample, the article's C_i = 1/2 ||y_i - a[L]_i||^2 or another, times ``scale``."""
     i = Index("i", N)
-    return Objective("sample cost", C[i], i, lambda network: scale * half_square(network, i))
+    return Objective("sample cost", C[i], i, lambda network: scale * sample_loss(network, i))
 
 
 def mean_cost() -> Objective:
-    """Return the article's Cost = (1/N) sum_i C_i."""
+    """Return the mean cost, Cost = (1/N) sum_i C_i."""
     i = Index("i", N)
 
     def define(network: Network) -> Expr:
         s = Index("i", N)
-        return total(half_square(network, s), s) / N
+        return total(sample_loss(network, s), s) / N
 
     return Objective("mean cost", Cost, i, define, over_samples=True)
 

@@ -6,15 +6,24 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from derive.architecture import Architecture
+from derive.costs import QUADRATIC
 from derive.errors import UserError
 from derive.network import Network
 from derive.numbered import forward_equations, lemma_equations, objective_equations
 from derive.numbering import OWN, Numbering, concordance
+from derive.own_cost import cost as cost_of
 from derive.proof import Proof
 from derive.theorems.lemma1 import derive_in_general
 from derive.version import MARKER, tool_version
 
 MAX_PARAMETERS = 10_000  # the last cells compare gradients entry by entry
+
+
+def _arguments(shape: Architecture) -> str:
+    """Return what ``Architecture.parse`` is given for a network."""
+    more = [repr(shape.cost)] if shape.cost != QUADRATIC or shape.own else []
+    return ", ".join([f'"{shape}"', *more, *([repr(list(shape.own))] if shape.own else [])])
 
 
 def notebook(proof: Proof, numbering: Numbering = OWN) -> str:
@@ -39,7 +48,7 @@ def notebook(proof: Proof, numbering: Numbering = OWN) -> str:
         new_code_cell(
             "from derive import Architecture, Network, derive_in_general, generate, prove, sample_cost\n"
             "from derive.replay import Problem, replay\n\n"
-            f'architecture = Architecture.parse("{shape}")\n'
+            f"architecture = Architecture.parse({_arguments(shape)})\n"
             "network = Network(architecture)\n"
             "network"
         ),
@@ -50,9 +59,9 @@ def notebook(proof: Proof, numbering: Numbering = OWN) -> str:
         *_lemma(numbering),
         new_markdown_cell("## The proof, equation by equation"),
         new_code_cell(
-            "objective = sample_cost()\n"
-            "lemma = derive_in_general(objective)\n"
-            "problem = Problem(Network(), objective)"
+            "objective, general = sample_cost(), network.in_general\n"
+            "lemma = derive_in_general(objective, general)\n"
+            "problem = Problem(general, objective)"
         ),
     ]
     for position, derived in enumerate(derive_in_general()):
@@ -85,7 +94,8 @@ def notebook(proof: Proof, numbering: Numbering = OWN) -> str:
             "p = net.initial_parameters(rng)\n"
             "X = rng.standard_normal((5, net.SIZES[0]))\n"
             "Y = rng.random((5, net.SIZES[-1]))\n"
-            "h, units = 6e-6, np.eye(net.N_PARAMETERS)\n"
+            + ("Y /= Y.sum(axis=1, keepdims=True)\n" if cost_of(shape.cost).targets == "shares" else "")
+            + "h, units = 6e-6, np.eye(net.N_PARAMETERS)\n"
             "rise = [net.cost(p + h * e, X, Y) - net.cost(p - h * e, X, Y) for e in units]\n"
             "differences = np.array(rise) / (2 * h)\n"
             "np.testing.assert_allclose(net.gradient(p, X, Y), differences, rtol=1e-6, atol=1e-9)"

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from derive.activations import A, Activation
+from derive.activations import A, Activation, Z, activation
+from derive.architecture import Architecture
+from derive.costs import QUADRATIC, SOFTMAX
 from derive.equation import Equation
+from derive.errors import NotProvedError
 from derive.network import Network, mean_cost, sample_cost
-from derive.quantities import Index, N, Partial, SigmaPrime, a, l, x, y, z
+from derive.quantities import Index, L, N, Partial, SigmaPrime, a, l, x, y, z
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.levenberg_marquardt import StepEquations, r
 
@@ -21,12 +24,13 @@ def forward_equations(network: Network) -> tuple[Equation, ...]:
     if network.architecture is not None:
         return network.equations()
     i, j = Index("i", N), network.index("j", l)
-    first = network.index("j", 1)
-    return (
+    first, last = network.index("j", 1), a[L, i, network.index("j", L)]
+    found = (
         Equation("0.1", "input", a[1, i, first], x[i, first]),
         Equation("0.2", "weighted input", z[l, i, j], network.definition(z[l, i, j])),
         Equation("0.3", "activation", a[l, i, j], network.definition(a[l, i, j])),
     )
+    return (*found, Equation("0.3", "softmax", last, network.definition(last))) if network.softmax else found
 
 
 def cost_equation(network: Network) -> Equation:
@@ -41,9 +45,9 @@ def residual_equation(network: Network) -> Equation:
     return Equation("0.5", "residual", r[i, c], y[i, c] - a[network.depth, i, c])
 
 
-def objective_equations() -> tuple[Equation, ...]:
+def objective_equations(network: Network | None = None) -> tuple[Equation, ...]:
     """Return (0.4)-(0.6): the cost, the residual and delta, in general."""
-    network, sample = Network(), sample_cost()
+    network, sample = network or Network(), sample_cost()
     j = network.index("j", l)
     meaning = Partial(sample.symbol, z[l, sample.i, j])
     return (
@@ -58,12 +62,28 @@ def lemma_equations() -> tuple[Equation, ...]:
     return tuple(derived.equation for derived in derive_in_general())
 
 
-def activation_equation(activation: Activation) -> Equation:
-    """Return (1.5): the derivative of the activation through its own value."""
+def activation_equation(function: Activation) -> Equation:
+    """Return (1.5): the derivative of the activation, through its own value where there is a way."""
     network = Network()
     i, j = Index("i", N), network.index("j", l)
-    derivative = activation.derivative_through_output().xreplace({A: a[l, i, j]})
-    return Equation("1.5", "activation derivative", SigmaPrime(l, z[l, i, j]), derivative)
+    try:
+        derivative = function.derivative_through_output()
+    except NotProvedError:
+        derivative = function.derivative()
+    at = {A: a[l, i, j], Z: z[l, i, j]}
+    return Equation("1.5", "activation derivative", SigmaPrime(l, z[l, i, j]), derivative.xreplace(at))
+
+
+def slope_equations(architecture: Architecture) -> tuple[Equation, ...]:
+    """Return (1.5) for each activation of a network, (1.7) if it ends in a softmax, (1.8) for its loss."""
+    names = sorted(set(architecture.activations) - {SOFTMAX})
+    found = [activation_equation(activation(name)) for name in names]
+    network = Network(architecture)
+    if network.softmax:
+        found.append(network.softmax_slope())
+    elif network.cost != QUADRATIC:
+        found.append(network.loss_slope())
+    return tuple(found)
 
 
 def step_list(step: StepEquations) -> tuple[Equation, ...]:

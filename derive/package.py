@@ -7,6 +7,7 @@ program. ``render`` is pure: the same architecture gives the same bytes in any p
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from textwrap import wrap
@@ -14,21 +15,26 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from derive.activations import activation
 from derive.architecture import Architecture
+from derive.costs import QUADRATIC, SOFTMAX
 from derive.numbered import cost_equation
-from derive.printers.numpy import Block, blocks, comment, tuple_code
-from derive.printers.python import assignment_line
+from derive.own_cost import cost as cost_of
+from derive.printers.numpy import Block, blocks, comment, special_functions, tuple_code
+from derive.printers.python import assignment_line, math_functions
 from derive.printers.text import equation_text
 from derive.program.passes import entries
-from derive.program.routines import Routine, assemble
+from derive.program.routines import Routine, Routines, assemble
 from derive.program.scalars import sample_step, worthwhile
 from derive.program.statements import Axes
 from derive.proof import Proof
+from derive.special import source as special_source
 from derive.templates_path import templates_directory
 from derive.version import MARKER, tool_version
 
 INDENT = 4
 WIDTH = 100
+MAX_LISTED = 6
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Memory:
     slots: str
     activations: tuple[str, ...]
     work: tuple[str, ...]
+    spare: tuple[str, ...]  # what the forward pass needs beside the activations
 
 
 def parameters(architecture: Architecture) -> tuple[Parameter, ...]:
@@ -64,7 +71,9 @@ def parameters(architecture: Architecture) -> tuple[Parameter, ...]:
     found, start = [], 0
     for layer in range(2, architecture.depth + 1):
         rows, columns = architecture.sizes[layer - 1], architecture.sizes[layer - 2]
-        shapes = [(f"W{layer}", (rows, columns)), (f"b{layer}", (rows,))]
+        shapes: list[tuple[str, tuple[int, ...]]] = [(f"W{layer}", (rows, columns))]
+        if architecture.has_bias(layer):
+            shapes.append((f"b{layer}", (rows,)))
         for name, shape in shapes:
             stop = start + entries(shape)
             found.append(Parameter(name, start, stop, shape))
@@ -103,57 +112,83 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     known = parameters(architecture)
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
+    squares = architecture.cost == QUADRATIC  # Levenberg-Marquardt is for sums of squares
+    targets = cost_of(architecture.cost).targets
     scalars = worthwhile(proof)
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
 
-    activations = [f"a{layer}" for layer in range(2, architecture.depth + 1)]
+    activations = list(routines.kept)
     by_weights, by_activations = ("weights", names), ("activations", activations)
-    cost_work = _others(routines.mean_cost, activations)
-    backward = _others(routines.backpropagate, activations)
-    rows = _others(routines.differentiate, activations)
+    spare = _spare(routines)
+    lent = [by_weights, by_activations, *([("spare", spare)] if spare else [])]
+    cost_work = _others(routines.mean_cost, [*activations, *spare])
+    backward = _others(routines.backpropagate, [*activations, *spare])
+    rows = _others(routines.differentiate, [*activations, *spare])
     files: dict[str, dict[str, Any]] = {
-        "__init__.py": {},
-        "__main__.py": {"scalars": scalars, "n_inputs": inputs, "n_outputs": outputs},
+        "__init__.py": {"squares": squares},
+        "__main__.py": {
+            "targets": targets,
+            "squares": squares,
+            "scalars": scalars,
+            "n_inputs": inputs,
+            "n_outputs": outputs,
+        },
         "parameters.py": {
             "sizes": tuple_code(list(map(str, architecture.sizes)), 0),
             "n_parameters": architecture.n_parameters,
+            "names": tuple_code([f'"{name}"' for name in names], 0),
+            "listed": ", ".join(names if len(names) <= MAX_LISTED else [*names[:MAX_LISTED], "..."]),
             "n_inputs": inputs,
             "n_outputs": outputs,
             "parameters": known,
+            "targets": targets,
         },
         "forward.py": {
+            "special": special_functions(routines.propagate, routines.mean_cost),
             "n_inputs": inputs,
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
-            "propagate": _function(routines.propagate, [by_weights, by_activations]),
+            "propagate": _function(routines.propagate, lent),
             "mean_cost": _function(routines.mean_cost, [by_activations, ("work", cost_work)]),
             "residual": _function(routines.residual, [by_activations], fills=("r",)),
-            "memory": _memory(routines.mean_cost, activations, cost_work),
+            "memory": _memory(routines.mean_cost, activations, cost_work, spare),
         },
         "gradient.py": {
+            "special": special_functions(routines.backpropagate),
+            "conventions": _conventions(architecture),
             "backpropagate": _function(
                 routines.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
-            "memory": _memory(routines.backpropagate, activations, backward),
+            "memory": _memory(routines.backpropagate, activations, backward, spare),
             "cost_work": _positions(backward, cost_work),
         },
         "lm_step.py": {
+            "squares": squares,
+            "special": special_functions(routines.differentiate),
             "n_outputs": outputs,
             "differentiate": _function(
                 routines.differentiate,
                 [by_weights, by_activations, ("work", rows), ("rows", [f"J{n}" for n in names])],
             ),
-            "memory": _memory(routines.differentiate, activations, rows),
+            "memory": _memory(routines.differentiate, activations, rows, spare),
             "parameters": known,
             "primal": _function(routines.primal, []),
             "dual": _function(routines.dual, []),
         },
-        "train.py": {"scalars": scalars, "descend": _function(routines.descend, [])},
+        "train.py": {"squares": squares, "scalars": scalars, "descend": _function(routines.descend, [])},
     }
+    if any(context.get("special") for context in files.values()):
+        files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
     return {name: shared | context for name, context in files.items()}
+
+
+def _conventions(architecture: Architecture) -> list[str]:
+    """Say, for the activations that have no derivative somewhere, what is taken for it."""
+    names = [name for name in sorted(set(architecture.activations)) if name != SOFTMAX]
+    return [f"{name}: {said}." for name in names if (said := activation(name).convention)]
 
 
 def _function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple[str, ...] = ()) -> Function:
@@ -187,7 +222,14 @@ def _positions(names: list[str], wanted: list[str]) -> str:
     return tuple_code([f"self.work[{names.index(name)}]" for name in wanted], 12)
 
 
-def _memory(routine: Routine, activations: list[str], work: list[str]) -> Memory:
+def _spare(routines: Routines) -> list[str]:
+    """Return the temporary arrays of the forward pass, in a fixed order."""
+    written = {statement.target.array for statement in routines.propagate.statements}
+    slots = routines.propagate.slots
+    return [name for name in slots if name in written and name not in routines.kept]
+
+
+def _memory(routine: Routine, activations: list[str], work: list[str], spare: list[str]) -> Memory:
     count = 1 + max(routine.slots.values())
     sizes = [0] * count
     for name, slot in routine.slots.items():
@@ -201,6 +243,7 @@ def _memory(routine: Routine, activations: list[str], work: list[str]) -> Memory
         tuple_code(list(map(str, sizes)), 12),
         tuple(carve(name) for name in activations),
         tuple(carve(name) for name in work),
+        tuple(carve(name) for name in spare),
     )
 
 
@@ -211,7 +254,8 @@ def _shape(axes: Axes) -> str:
 def _scalar_context(proof: Proof, known: Iterable[Parameter]) -> dict[str, Any]:
     lines: list[tuple[str, list[str]]] = []
     previous = None
-    for assignment in sample_step(proof):
+    assignments = sample_step(proof)
+    for assignment in assignments:
         if assignment.equation is not previous:
             previous = assignment.equation
             lines.append((comment(previous), []))
@@ -225,6 +269,7 @@ def _scalar_context(proof: Proof, known: Iterable[Parameter]) -> dict[str, Any]:
     sizes = proof.architecture.sizes
     sample = [f"X_{k}" for k in range(1, sizes[0] + 1)], [f"Y_{j}" for j in range(1, sizes[-1] + 1)]
     return {
+        "functions": math_functions(assignments),
         "blocks": tuple(Block(comment, tuple(block)) for comment, block in lines),
         "unpack": tuple_code(names, INDENT, WIDTH - 15, bare=True),
         "pack": tuple_code(names, INDENT, WIDTH - 10),
@@ -258,6 +303,8 @@ def _header(proof: Proof, environment: Environment, texts: dict[str, Any]) -> di
         "marker": f"# {MARKER}",
         "version": tool_version(),
         "architecture": str(proof.architecture),
+        "own": proof.architecture.own,
+        "cost": "" if proof.architecture.cost == QUADRATIC else shlex.quote(proof.architecture.cost),
         "label": proof.architecture.label,
         "digest": digest.hexdigest(),
     }

@@ -16,14 +16,12 @@ from itertools import groupby, zip_longest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from derive.activations import ACTIVATIONS
 from derive.calculus.derivation import Derivation
 from derive.calculus.rules import CONSTANT, EXCHANGE, INDEPENDENCE, LINEARITY, RULES, Rule
 from derive.drawing import Drawing, draw
 from derive.equation import Equation
-from derive.network import Network
 from derive.notation import entries
-from derive.numbered import activation_equation, forward_equations, objective_equations, step_list
+from derive.numbered import forward_equations, objective_equations, slope_equations, step_list
 from derive.numbering import OWN, Concordance, Numbering, concordance
 from derive.printers.mathml import (
     derivation_mathml,
@@ -132,12 +130,12 @@ def environment() -> Environment:
 def context(proof: Proof, numbering: Numbering = OWN) -> dict[str, object]:
     """Return what the template reads besides style, script and policy; every formula printed."""
     style = Style(numbering)
-    shape, general = proof.architecture, Network()
-    derived = derive_in_general()
+    shape, general = proof.architecture, proof.network.in_general
+    derived = derive_in_general(network=general)
     lemma = [_derivation(d.equation, d.derivation, style) for d in derived]
-    activation = [activation_equation(ACTIVATIONS[name]) for name in sorted(set(shape.activations))]
+    activation = slope_equations(shape)
     seen = {d.equation.number for d in derived}
-    defined = [*forward_equations(general), *objective_equations()]
+    defined = [*forward_equations(general), *objective_equations(general)]
     network = _numbered([*defined, *activation], seen, style)
     steps = _numbered([*step_list(proof.step), descent_update()], seen, style)
     numbers, source = start(shape) if affordable(shape) else ({}, "")
@@ -166,7 +164,7 @@ def context(proof: Proof, numbering: Numbering = OWN) -> dict[str, object]:
             (style.prose(v.claim), style.prose(v.method), _OUTCOME[v.holds]) for v in proof.verdicts
         ],
         "steps": steps,
-        "theorems": [_theorem(theorem, seen, style) for theorem in theorems()],
+        "theorems": [_theorem(theorem, seen, style) for theorem in theorems(shape)],
         "refutations": [_refutation(refutation, style) for refutation in refutations()],
         "rules": [(style.prose(r.name), style.prose(r.statement), _condition(r, style)) for r in RULES],
     }

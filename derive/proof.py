@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 from sympy import Expr, KroneckerDelta
 
-from derive.activations import ACTIVATIONS, OVERFLOW_GUARD
+from derive.activations import Z, activation
 from derive.architecture import Architecture
+from derive.costs import CROSS_ENTROPY, QUADRATIC, SOFTMAX
 from derive.errors import NotProvedError
 from derive.network import Network, Objective, mean_cost, output, sample_cost
+from derive.own_cost import cost as cost_of
 from derive.quantities import Index, N, SigmaPrime, a, eta, total, w, z
 from derive.replay import Problem, replay
 from derive.stages import Stages
@@ -37,8 +39,10 @@ from derive.theorems.levenberg_marquardt import (
     prove_primal,
     step_equations,
 )
+from derive.theorems.softmax import softmax_slope
 
 MAX_REPLAYED_DEPTH = 6
+MAX_FORM = 60  # longer formulas are not repeated in a verdict
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,10 @@ def prove(
         step = step_equations()
     with timed("prove (a), in general"):
         verdicts = [
-            _all("(a) Lemma 1, any depth, widths and differentiable activation", prove_in_general(claim))
+            _all(
+                f"(a) Lemma 1{_for(architecture.cost)}, any depth, widths and differentiable activation",
+                prove_in_general(claim, network=network.in_general),
+            )
         ]
     with timed("prove (b), this depth"):
         verdicts += [
@@ -139,6 +146,10 @@ def prove(
 _BY_NORMAL_FORM = "decided symbolically, by the normal form"
 
 
+def _for(cost: str) -> str:
+    return "" if cost == QUADRATIC else f" for the cost {cost}"
+
+
 def _one(claim: str, holds: bool) -> Verdict:
     return Verdict(claim, _BY_NORMAL_FORM, holds)
 
@@ -154,7 +165,8 @@ def _unrolled(network: Network, claim: Claim) -> Verdict:
     text = f"(b) all 2(L-1) gradients of {network.architecture.label}, straight through every layer"
     findings = prove_unrolled(network, claim)
     if not findings:
-        return Verdict(text, f"not attempted: deeper than {MAX_UNROLLED_DEPTH} layers", None)
+        why = f"deeper than {MAX_UNROLLED_DEPTH} layers, or a cross-entropy"
+        return Verdict(text, f"not attempted: {why}", None)
     return _all(text, findings)
 
 
@@ -163,7 +175,7 @@ def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
     if not wanted:
         return Verdict(text, "not asked for", None)
     if not affordable(network):
-        return Verdict(text, "not attempted: the expanded cost would swell", None)
+        return Verdict(text, "not attempted: too large, or a cross-entropy", None)
     result = prove_by_brute_force(network, claim)
     if result.differing:
         return Verdict(text, f"differs in {', '.join(result.differing)}", False)
@@ -172,29 +184,45 @@ def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
 
 def _activations(architecture: Architecture) -> list[Verdict]:
     verdicts = []
-    for name in sorted(set(architecture.activations)):
-        activation = ACTIVATIONS[name]
-        form = activation.derivative_through_output()
+    for spelling in sorted(set(architecture.activations)):
+        if spelling == SOFTMAX:
+            slope = softmax_slope(Network(loss=CROSS_ENTROPY))
+            verdicts.append(_one("the slope of the softmax, (1.7)", slope.holds))
+            continue
+        function = activation(spelling)
+        name = function.name
+        kinks = "".join(f", {said}" for said in [function.side_condition] if said)
+        form, at = str(function.slope()), "" if function.slope().has(Z) else f" at a = {name}(z)"
+        said = f"{name}'(z) = {form}{at}" if len(form) <= MAX_FORM else f"{name}' as it is computed"
+        said += kinks
         verdicts += [
-            Verdict(
-                f"{name}'(z) = {form} at a = {name}(z), all real z",
-                "decided symbolically, rational functions of exp(-z)",
-                True,
-            ),
-            Verdict(
-                f"the stable form of {name} is its definition for -z < {OVERFLOW_GUARD}",
-                "decided symbolically, the same expression",
-                activation.stable_is_definition(),
-            ),
+            _on(said, function.slope_interval()),
+            _on(f"the stable form of {name} is its definition", function.exact_interval()),
         ]
+    if architecture.cost not in (QUADRATIC, CROSS_ENTROPY):
+        slope = cost_of(architecture.cost).slope()
+        verdicts.append(_one(f"the loss {architecture.cost} has the slope {slope}", True))
     return verdicts
+
+
+def _on(claim: str, interval: tuple[Expr, Expr] | None) -> Verdict:
+    """Say where a claim about all real z was decided; beyond that no float tells the two sides apart."""
+    if interval is None:
+        return Verdict(claim, "not proved", False)
+    low, high = interval
+    ends = [f"z > {low}"] if low.is_finite else []
+    ends += [f"z < {high}"] if high.is_finite else []
+    return Verdict(
+        f"{claim}, {' and '.join(ends) or 'all real z'}", "decided symbolically, as fractions", True
+    )
 
 
 def _replayed(network: Network, own: Sequence[tuple[Objective, tuple[Derived, ...]]]) -> Verdict:
     """Have the steps checked again: those of the general proof always, a network's own if it is not deep."""
     text = "every step replayed by a checker that shares nothing with the engine"
     sample = sample_cost()
-    groups = [(Network(), sample, derive_in_general(sample))]
+    general = network.in_general
+    groups = [(general, sample, derive_in_general(sample, general))]
     if network.depth <= MAX_REPLAYED_DEPTH:
         groups += [(network, objective, derived) for objective, derived in own]
     faults, steps = [], 0
@@ -236,6 +264,8 @@ def _jacobian(out: Objective) -> Claim:
     (c,) = out.extra
 
     def output_delta(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
+        if network.softmax:
+            return a[layer, i, c] * (KroneckerDelta(c, j) - a[layer, i, j])
         return KroneckerDelta(c, j) * SigmaPrime(layer, z[layer, i, j])
 
     def hidden_delta(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:

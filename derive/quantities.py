@@ -29,6 +29,10 @@ class Index(Dummy):
         return index
 
 
+class Greatest(Sum):
+    """The greatest value of a body over the whole range of an index, written like a sum."""
+
+
 def total(body: Expr, *indices: Index) -> Expr:
     """Return the sum of ``body`` over the whole range of each index, first index outermost."""
     for index in reversed(indices):
@@ -43,6 +47,9 @@ y = IndexedBase("y")
 z = IndexedBase("z")
 a = IndexedBase("a")
 delta = IndexedBase("delta")
+m = IndexedBase("m")  # m[l, i], the greatest z of a softmax layer
+e = IndexedBase("e")  # e[l, i, j] = exp(z - m)
+q = IndexedBase("q")  # q[l, i], the sum of the e
 n = IndexedBase("n")  # n[l], the width of layer l
 C = IndexedBase("C")  # C[i], the cost of sample i
 F = IndexedBase("F")  # F[i, c], output c of the network for sample i
@@ -70,6 +77,24 @@ class Sigma(Function):
         if argindex != 2:
             raise ValueError("an activation is differentiated in z, not in the layer")
         return SigmaPrime(*self.args)
+
+
+class LossPrime(Function):
+    """dl/da of a loss l(y, a) that is not written out; opaque."""
+
+    nargs = 2
+
+
+class Loss(Function):
+    """A loss l(y, a) of a target and an output that is not written out; differentiable in a."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """Return dl/da; this is how SymPy's own ``diff`` learns of it."""
+        if argindex != 2:
+            raise ValueError("a loss is differentiated in the output, not in the target")
+        return LossPrime(*self.args)
 
 
 class Partial(Expr):

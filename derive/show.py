@@ -8,11 +8,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from derive.activations import activation
+from derive.architecture import Architecture
 from derive.calculus.derivation import Derivation
+from derive.costs import SOFTMAX
+from derive.describe import describe, text_drawing
 from derive.equation import Equation
 from derive.network import Network, sample_cost
 from derive.numbered import forward_equations, objective_equations
 from derive.numbering import OWN, Numbering
+from derive.own_cost import cost as cost_of
 from derive.printers.text import Text, Unicode
 from derive.proof import Proof
 from derive.stages import Stages
@@ -21,6 +26,7 @@ from derive.theorems.refutations import refutations
 from derive.theorems.theorem import Theorem
 
 _OUTCOMES = {True: "[green]proved[/green]", False: "[red]refuted[/red]", None: "[yellow]not decided[/yellow]"}
+MAX_DRAWN_LAYERS = 9  # that a terminal is wide enough for
 _RANGES = {"1.1": "", "1.2": "l = 2..L-1", "1.3": "l = 2..L", "1.4": "l = 2..L"}
 
 
@@ -35,28 +41,28 @@ def show_numbering(console: Console, numbering: Numbering) -> None:
         console.print(escape(f"{numbering.explanation()}\n"), style="dim", highlight=False)
 
 
-def show_theorem(console: Console, numbering: Numbering = OWN) -> None:
-    """Print the statement of Lemma 1 as it was derived."""
+def show_theorem(console: Console, network: Network, numbering: Numbering = OWN) -> None:
+    """Print the statement of Lemma 1 as it was derived, for a network without an architecture."""
     spell = spelling(console)
     width = 6 if numbering.foreign else 5
     sample = sample_cost()
-    cost = Equation("", "sample cost", sample.symbol, sample.define(Network()))
+    cost = Equation("", "sample cost", sample.symbol, sample.define(network))
     console.print("[bold]Lemma 1[/bold] (Higham & Higham). Let", highlight=False)
-    for equation in (*forward_equations(Network()), cost, objective_equations()[-1]):
+    for equation in (*forward_equations(network), cost, objective_equations()[-1]):
         number = f"({numbering.number(equation.number)})" if equation.number else ""
         console.print(escape(f"  {number:{width}s}  {spell.equation(equation)}"), highlight=False)
     console.print("Then")
-    for derived in derive_in_general():
+    for derived in derive_in_general(network=network):
         number = f"({numbering.number(derived.equation.number)})"
         text = f"{spell.equation(derived.equation):57s} {_RANGES[derived.equation.number]}"
         console.print(escape(f"  {number:{width}s}  {text}".rstrip()), highlight=False)
     console.print()
 
 
-def show_steps(console: Console, numbering: Numbering = OWN) -> None:
+def show_steps(console: Console, network: Network, numbering: Numbering = OWN) -> None:
     """Print the general derivation, each step with its rule, and what the rules ask for."""
     used: dict[str, str] = {}
-    for derived in derive_in_general():
+    for derived in derive_in_general(network=network):
         title = f"Derivation of ({derived.equation.number})"
         console.print(_step_table(spelling(console), title, derived.derivation, numbering))
         console.print()
@@ -126,9 +132,46 @@ def show_verdicts(console: Console, proof: Proof, numbering: Numbering = OWN) ->
         table.add_row(claim, method, _OUTCOMES[verdict.holds])
     console.print(table)
     console.print(
-        "Premises: sigma is differentiable at every z; layer l feeds layer l+1 and nothing else; sums are "
+        f"Premises: {_smooth(proof.architecture)}; layer l feeds layer l+1 and nothing else; sums are "
         "finite.\nEvery verdict above was decided symbolically; nothing was sampled."
     )
+
+
+def _smooth(shape: Architecture) -> str:
+    """Say where the activations must be differentiable, and what the cost asks for."""
+    names = [name for name in sorted(set(shape.activations)) if name != SOFTMAX]
+    kinks = [
+        f"{function.name} where {function.side_condition}"
+        for function in map(activation, names)
+        if function.kinks
+    ]
+    said = f"sigma is differentiable, {', '.join(kinks)}" if kinks else "sigma is differentiable at every z"
+    cost = cost_of(shape.cost)
+    said += f"; {cost.side_condition}" if cost.side_condition else ""
+    return said + ("; the targets of a sample add up to 1" if cost.targets == "shares" else "")
+
+
+def show_description(console: Console, shape: Architecture) -> None:
+    """Print the layers of a network, what its passes cost, and a drawing."""
+    found = describe(shape)
+    table = Table(title=f"Network {shape.label}", title_justify="left")
+    for heading in ("layer", "neurons", "activation", "W", "b", "parameters"):
+        table.add_column(heading, justify="left" if heading == "activation" else "right")
+    for row in found.layers:
+        weights = f"{row.weights[0]} x {row.weights[1]}" if row.weights else ""
+        bias = "" if not row.weights else str(row.neurons) if row.bias else "none"
+        count = str(row.parameters) if row.weights else ""
+        table.add_row(
+            str(row.number), str(row.neurons), escape(row.activation or "input"), weights, bias, count
+        )
+    console.print(table)
+    console.print(
+        f"{found.parameters} parameters; multiplications in matrix products for one sample: {found.forward} "
+        f"forward, {found.backward} backward\ncost: {shape.cost}; emitted as {shape.package_name}\n",
+        highlight=False,
+    )
+    if shape.depth <= MAX_DRAWN_LAYERS:
+        console.print("\n".join(text_drawing(shape)), highlight=False)
 
 
 def show_stages(console: Console, stages: Stages) -> None:

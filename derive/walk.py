@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from math import exp, fsum, prod
+from math import exp, fsum, log, prod
 from random import Random
 
 from sympy import Add, Expr, Indexed, IndexedBase, Integer, Mul, Pow, Rational, Sum
 from sympy import exp as Exp
+from sympy import log as Log
 
 from derive import article
-from derive.activations import ACTIVATIONS, A, Activation, Z
+from derive.activations import A, Activation, Z, activation
 from derive.architecture import Architecture
+from derive.costs import SOFTMAX, Y
 from derive.equation import Equation
 from derive.network import sample_cost
 from derive.numbered import activation_equation
+from derive.own_cost import cost as cost_of
 from derive.proof import Proof
-from derive.quantities import Index, N, Partial, Sigma, SigmaPrime, a, b, delta, w, y, z
+from derive.quantities import Index, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, b, delta, w, y, z
 
 MAX_PARAMETERS = 400
 MAX_LAYERS = 12
@@ -80,7 +83,7 @@ def start(architecture: Architecture) -> tuple[Numbers, str]:
         for j in rows:
             for k in range(1, architecture.sizes[layer - 2] + 1):
                 numbers["w", (layer, j, k)] = next(flat)
-        for j in rows:
+        for j in rows if architecture.has_bias(layer) else ():
             numbers["b", (layer, j)] = next(flat)
     numbers |= {("x", (1, j)): value for j, value in enumerate(inputs, start=1)}
     numbers |= {("y", (1, j)): value for j, value in enumerate(targets, start=1)}
@@ -110,16 +113,20 @@ class Walk:
             return prod(sorted(self.value(arg, at) for arg in expr.args))
         if isinstance(expr, Pow):
             return float(self.value(expr.base, at) ** int(expr.exp))
-        if isinstance(expr, Exp):
-            return exp(self.value(expr.args[0], at))
         if isinstance(expr, Sum):
             ((index, _, upper),) = expr.limits
             return fsum(self.value(expr.function, {**at, index: m}) for m in range(1, int(upper) + 1))
+        if isinstance(expr, (Exp, Log)):
+            return (exp if isinstance(expr, Exp) else log)(self.value(expr.args[0], at))
+        if isinstance(expr, (Loss, LossPrime)):
+            cost = cost_of(self.proof.network.cost)
+            function = cost.definition if isinstance(expr, Loss) else cost.slope()
+            places = dict(zip((Y, A), (self.value(arg, at) for arg in expr.args), strict=True))
+            return float(function.evalf(17, subs=places))
         if isinstance(expr, Sigma):
-            return self.value(self._activation(expr).definition, {Z: self.value(expr.args[1], at)})
+            return _at(self._activation(expr).definition, self.value(expr.args[1], at))
         if isinstance(expr, SigmaPrime):
-            through = self._activation(expr).derivative_through_output()
-            return self.value(through, {A: self.value(Sigma(*expr.args), at)})
+            return _at(self._activation(expr).derivative(), self.value(expr.args[1], at))
         if expr in at:
             return at[expr]
         if isinstance(expr, Indexed):
@@ -127,7 +134,7 @@ class Walk:
         raise TypeError(f"expected a derived right-hand side, got {type(expr).__name__}: {expr}")
 
     def _activation(self, expr: Expr) -> Activation:
-        return ACTIVATIONS[self.proof.architecture.activations[int(expr.args[0]) - 2]]
+        return activation(self.proof.architecture.activation(int(expr.args[0])))
 
     def _define(self, equation: Equation, indices: tuple[Index, ...]) -> None:
         """Evaluate an equation at every place and remember the values of its left-hand side."""
@@ -159,7 +166,8 @@ class Walk:
             before = range(1, self.sizes[layer - 2] + 1) if layer > 1 else ()
             columns = [self._column(w[layer, j, k], j) for k in before]
             if layer > 1:
-                columns += [self._column(b[layer, j], j), self._column(z[layer, i, j], j)]
+                columns += [self._column(b[layer, j], j)] if network.has_bias(layer) else []
+                columns += [self._column(z[layer, i, j], j)]
             columns += [self._column(a[layer, i, j], j)]
             shown = {m: self._layer(a, m) for m in range(1, layer + 1)}
             name = f"forward into layer {layer}" if layer > 1 else "the input"
@@ -187,20 +195,28 @@ class Walk:
         for layer in range(depth, 1, -1):
             own = [d.equation for d in self.proof.sample if d.layer == layer]
             j = network.index("j", Integer(layer))
-            slope = activation_equation(ACTIVATIONS[self.proof.architecture.activations[layer - 2]])
+            name = self.proof.architecture.activation(layer)
+            slope = network.softmax_slope() if name == SOFTMAX else activation_equation(activation(name))
             columns = [self._column(a[layer, i, j], j)]
             columns += [self._column(y[i, j], j)] if layer == depth else []
-            columns += [self._column(e, j) for e in (SigmaPrime(layer, z[layer, i, j]), delta[layer, i, j])]
+            own_slope = [] if name == SOFTMAX else [SigmaPrime(layer, z[layer, i, j])]
+            columns += [self._column(e, j) for e in (*own_slope, delta[layer, i, j])]
             deltas = {m: self._layer(delta, m) for m in range(depth, layer - 1, -1)}
             letter = delta[layer, i, j]
             name = f"delta of layer {layer}"
             yield Stop(name, "delta", layer, (own[0], slope), tuple(columns), (letter,), deltas)
-            places = (b[layer, j], *(w[layer, j, k] for k in range(1, self.sizes[layer - 2] + 1)))
+            places = [w[layer, j, k] for k in range(1, self.sizes[layer - 2] + 1)]
+            places = [b[layer, j], *places] if network.has_bias(layer) else places
             gradients = tuple(self._column(Partial(sample_cost().symbol, place), j) for place in places)
             letters = (a[layer - 1, i, network.index("k", Integer(layer - 1))], letter)
             shown = deltas | {layer - 1: self._layer(a, layer - 1)}
             name = f"gradient of layer {layer}"
             yield Stop(name, "gradient", layer, tuple(own[1:]), gradients, letters, shown)
+
+
+def _at(function: Expr, point: float) -> float:
+    """Return the value of an expression in z."""
+    return float(function.evalf(17, subs={Z: point}))
 
 
 def _ranges(indices: tuple[Index, ...]) -> Iterator[tuple[Index, bool]]:

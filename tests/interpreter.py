@@ -6,6 +6,7 @@ entry for entry, and nothing may read what was never written: both are checked a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from math import prod
 from typing import Any
@@ -23,6 +24,20 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "negative": lambda u: -u,
     "exp": np.exp,
     "minimum": lambda u, v: np.where(u < v, u, v),
+    "maximum": lambda u, v: np.where(u > v, u, v),
+    "greater": lambda u, v: np.where(u > v, 1.0, 0.0),
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "tanh": np.tanh,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "sin": np.sin,
+    "cos": np.cos,
+    "arctan": np.arctan,
+    "erf": np.vectorize(math.erf),
+    "normal_cdf": np.vectorize(lambda u: math.erfc(-u / math.sqrt(2)) / 2),
     "matmul": lambda u, v: np.tensordot(u, v, 1),
     "copyto": lambda u: u,
     "fill": lambda u: u,

@@ -199,9 +199,29 @@ def test_activations_and_biases_must_be_as_many_as_the_layers_after_the_input(co
 
 
 def test_what_is_not_derived_yet_is_refused_by_name():
-    with pytest.raises(UserError, match="expected the activation sigmoid, got 'tanh'"):
-        Architecture((2, 2), activations=("tanh",))
-    with pytest.raises(UserError, match="expected the cost quadratic, got 'hinge'"):
+    with pytest.raises(UserError, match=r"expected an activation among .*; got 'sine'"):
+        Architecture((2, 2), activations=("sine",))
+    with pytest.raises(UserError, match=r"expected a cost among quadratic, .*; got 'hinge'"):
         Architecture((2, 2), cost="hinge")
-    with pytest.raises(UserError, match="expected a bias in every layer"):
-        Architecture((2, 2), biases=(False,))
+
+
+@pytest.mark.parametrize(
+    ("text", "biases"),
+    [("1-20-1:sigmoid,no-bias", (True, False)), ("2-3,no-bias-4-1,no-bias", (False, True, False))],
+)
+def test_layers_without_bias_are_read_counted_and_written_back(text, biases):
+    architecture = Architecture.parse(text)
+    assert architecture.biases == biases
+    assert Architecture.parse(str(architecture)) == architecture
+    weights = sum(m * n for m, n in pairwise(architecture.sizes))
+    assert architecture.n_parameters == weights + sum(
+        n for n, bias in zip(architecture.sizes[1:], biases, strict=True) if bias
+    )
+    assert architecture.package_name.isidentifier()
+
+
+@pytest.mark.parametrize(
+    "text", ["2:sigmoid-3", "2,no-bias-3", "2-3:", "2-3:sig moid", "2-3,nobias", "2-3:x(1"]
+)
+def test_a_misplaced_or_misspelt_option_is_refused(text):
+    assert message_of(text)

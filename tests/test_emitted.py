@@ -108,7 +108,7 @@ def test_pack_undoes_unpack_and_shares_nothing(net: Any) -> None:
 @each_net
 def test_pack_refuses_missing_and_misshapen_blocks(net: Any) -> None:
     blocks = list(net.unpack(problem(net)[0]))
-    with pytest.raises(ValueError, match=r"^expected 6 blocks W2, b2, ..., got 5$"):
+    with pytest.raises(ValueError, match=r"^expected 6 blocks in the order of NAMES, got 5$"):
         net.pack(*blocks[:-1])
     shape = ", ".join(map(str, blocks[2].shape))
     with pytest.raises(ValueError, match=rf"^W3: expected shape \({shape}\), got \(1, 1\)$"):

@@ -68,7 +68,7 @@ def test_templates_are_given_exactly_what_they_read(sizes: str, monkeypatch: pyt
     environment = jinja2.Environment()
     for name, variables in given.items():
         assert meta.find_undeclared_variables(environment.parse(template_source(name))) == variables, name
-    assert set(given) | {"routine.j2", "sample_steps.py.j2"} == set(TEMPLATES)
+    assert set(given) | {"routine.j2", "sample_steps.py.j2", "special.py.j2"} == set(TEMPLATES)
 
 
 @each_template
@@ -106,6 +106,7 @@ def shape_of(routines: Routines) -> dict[str, list[tuple[Any, ...]]]:
             (s.operation, s.target, s.operands, s.equation.number) for s in getattr(routines, name).statements
         ]
         for name in routines.__dataclass_fields__
+        if name != "kept"
     }
 
 
@@ -160,8 +161,10 @@ def test_every_statement_that_computes_cites_an_equation(package: Path) -> None:
         source = (package / file).read_text(encoding="utf-8")
         lines = source.splitlines()
         found = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
-        assert functions <= set(found), file
-        for name in functions:
+        squares = "lm_step_dual" in (package / "__init__.py").read_text(encoding="utf-8")
+        wanted = {name for name in functions if squares or not name.startswith("solve_")}
+        assert wanted <= set(found), file
+        for name in wanted:
             cited = 0
             for statement in found[name].body:
                 text = ast.unparse(statement)

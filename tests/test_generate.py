@@ -20,10 +20,11 @@ from derive.calculus import derivation, rules
 from derive.errors import NotProvedError, UserError
 from derive.generate import Package, drift, generate, write
 from derive.package import render
+from derive.verification.verify import architecture_of, read_package
 
 GENERATED = Path(__file__).parents[1] / "generated"
 ARCHITECTURES = {
-    path.parent.name: path.parent.name.removeprefix("sigmoid_").replace("_", "-")
+    path.parent.name: architecture_of(read_package(path.parent), path.parent)
     for path in sorted(GENERATED.glob("*/__init__.py"))
 }
 

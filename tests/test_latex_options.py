@@ -50,7 +50,7 @@ def test_the_document_shrinks_with_the_level_and_keeps_its_numbers(proof):
     lengths = [len(text) for text in texts]
     assert lengths == sorted(lengths, reverse=True)
     for text in texts:
-        for theorem in theorems():
+        for theorem in theorems(proof.architecture):
             for part in theorem.parts:
                 assert f"({part.equation.number})" in text
 

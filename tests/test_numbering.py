@@ -21,12 +21,14 @@ from derive.architecture import Architecture
 from derive.errors import UserError
 from derive.latex_document import latex_document
 from derive.latex_fragment import latex_fragment
+from derive.network import Network
 from derive.numbered import forward_equations, lemma_equations, objective_equations, step_list
 from derive.numbering import ARXIV, NUMBERINGS, OWN, SIAM, Numbering, concordance, numbering
 from derive.page import page
 from derive.printers.levels import Level
 from derive.proof import Proof, prove
 from derive.theorems import catalogue
+from derive.theorems.theorem import Theorem
 
 theorems = cache(catalogue.theorems)
 
@@ -52,9 +54,9 @@ def expected(numbers: Numbering, own: str) -> str:
 def terminal(proof: Proof, numbers: Numbering) -> str:
     console = Console(file=io.StringIO(), width=200, force_terminal=False)
     show.show_numbering(console, numbers)
-    show.show_theorem(console, numbers)
-    show.show_steps(console, numbers)
-    show.show_theorem_list(console, theorems(), True, numbers)
+    show.show_theorem(console, Network(), numbers)
+    show.show_steps(console, Network(), numbers)
+    show.show_theorem_list(console, _theorems(), True, numbers)
     show.show_refutations(console, numbers)
     show.show_verdicts(console, proof, numbers)
     assert isinstance(console.file, io.StringIO)
@@ -102,9 +104,13 @@ def cited(text: str, known: set[str]) -> Counter[str]:
     return Counter(number for number in found if number in known)
 
 
+def _theorems() -> tuple[Theorem, ...]:
+    return theorems(_proof().architecture)
+
+
 def every_own() -> list[str]:
     equations = [*forward_equations(_proof().network), *objective_equations(), *lemma_equations()]
-    equations += [*step_list(_proof().step), *(part.equation for t in theorems() for part in t.parts)]
+    equations += [*step_list(_proof().step), *(part.equation for t in _theorems() for part in t.parts)]
     return sorted({eq.number for eq in equations} | {"1.5", "3.1"})
 
 

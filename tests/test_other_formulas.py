@@ -122,7 +122,7 @@ def test_another_activation_changes_only_the_lines_that_compute(monkeypatch: pyt
 
 
 def test_an_activation_without_a_proved_derivative_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = Activation("sigmoid", Z + exp(-Z), Z + exp(-Z))
+    other = Activation("sigmoid", Z + exp(-Z), Z - exp(-Z))
     monkeypatch.setitem(activations.ACTIVATIONS, "sigmoid", other)
     with pytest.raises(NotProvedError):
         generate("2-2-3-2")

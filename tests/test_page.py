@@ -93,7 +93,7 @@ def everything(proof: Proof) -> Iterator[Equation]:
     yield descent_update()
     for derived in (*proof.sample, *proof.mean, *proof.scaled, *proof.output, *derive_in_general()):
         yield derived.equation
-    for theorem in theorems():
+    for theorem in theorems(proof.architecture):
         yield from (part.equation for part in theorem.parts)
 
 
@@ -197,7 +197,8 @@ def test_every_number_that_is_cited_exists(html: str, proof: Proof):
     cited = set(re.findall(r"\((\d\.\d+)\)", " ".join(outline.words)))
     assert cited <= anchors
     assert {eq.number for eq in everything(proof)} <= anchors
-    notes = [step.note for theorem in theorems() for part in theorem.parts for step in part.derivation.steps]
+    parts = [part for theorem in theorems(proof.architecture) for part in theorem.parts]
+    notes = [step.note for part in parts for step in part.derivation.steps]
     assert set(re.findall(r"\((\d\.\d+)\)", " ".join(notes))) <= anchors
 
 
@@ -221,12 +222,13 @@ def test_everything_is_there(html: str, proof: Proof):
     for rule in RULES:
         assert shown.count(rule.name) >= 1
     steps = sum(len(d.derivation.steps) for d in derive_in_general())
-    steps += sum(len(part.derivation.steps) for theorem in theorems() for part in theorem.parts)
+    parts = [part for theorem in theorems(proof.architecture) for part in theorem.parts]
+    steps += sum(len(part.derivation.steps) for part in parts)
     assert html.count('<li class="step"') == steps
     for verdict in proof.verdicts:
         assert prose(verdict.claim) in html
     without_links = re.sub(r"</?a\b[^>]*>", "", html)
-    for theorem in theorems():
+    for theorem in theorems(proof.architecture):
         assert prose(theorem.title) in html
         assert all(prose(premise) in without_links for premise in theorem.premises)
     for refutation in refutations():

@@ -114,7 +114,7 @@ def test_a_step_under_the_name_of_another_rule_is_refused(which):
 
 def test_a_refused_step_is_named_with_its_reason():
     case = cases(None, "sample")[0]
-    step = replace(case.derivation.steps[6], rule=Rule("power rule", ""))
+    step = replace(case.derivation.steps[6], rule=Rule("power rule", ""), note="")
     found = replay(with_step(case.derivation, 7, step), case.known, case.equation)
     assert not found.holds
     assert [verdict.holds for verdict in found.verdicts] == [True] * 6 + [False] + [True] * 5
@@ -146,6 +146,9 @@ def test_whatever_is_done_to_a_derivation_is_found_and_named(where, many):
                 replace(step, after=mutated(step.after, random)),
                 replace(step, before=mutated(step.before, random)),
                 replace(step, rule=Rule("premise", "")),
+                replace(step, note=f"{step.note}, as is well known"),
+                replace(step, rule=replace(step.rule, side_condition="whatever")),
+                replace(step, rule=replace(step.rule, statement="anything goes")),
             )
             for changed in harm:
                 assert named((*before, changed, *after), case) == number

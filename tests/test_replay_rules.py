@@ -96,6 +96,11 @@ TEXTBOOK = {
     "sums exchanged and renamed": ("distributive law", total(A[p, q] * c, p, q), c * total(A[q, p], p, q)),
     "a sum of equal terms": ("distributive law", total(c, p), ROWS * c),
     "fractions": ("distributive law", c / (1 + c), 1 - 1 / (1 + c)),
+    "a quotient by a sum, twice": (
+        "distributive law",
+        exp(u) / total(exp(X[q]), q) * (1 - exp(v) / total(exp(X[s]), s)),
+        exp(u) / total(exp(X[q]), q) - exp(u) * exp(v) / total(exp(X[s]), s) ** 2,
+    ),
     "words": ("distributive law", S * (T + c), S * T + c * S),
     "sign": ("constant factor", -c * (B[p] - B[q]), c * (B[q] - B[p])),
 }
@@ -157,6 +162,11 @@ FALSE = {
         "distributive law",
         total(KroneckerDelta(p, r) * B[p], p) * c,
         c * B[q],
+    ),
+    "exponentials at two places": (
+        "distributive law",
+        total(B[p] * exp(X[p]) * total(exp(X[q]), q) ** -1, p),
+        total(B[p] * exp(X[q]) * total(exp(X[p]), p) ** -1, p, q),
     ),
     "a premise that nobody made": ("premise", S * T, c * S),
     "sign of one term only": ("constant factor", -c * (B[p] - B[q]), c * (B[q] + B[p])),

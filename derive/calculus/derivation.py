@@ -6,13 +6,34 @@ everything downstream reads.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, KroneckerDelta, Mul, Sum, preorder_traversal
+from sympy import (
+    Expr,
+    Function,
+    Indexed,
+    KroneckerDelta,
+    Mul,
+    Sum,
+    cancel,
+    count_ops,
+    factor_terms,
+    preorder_traversal,
+)
 
 from derive.calculus.expansion import alike, expanded
 from derive.calculus.normal_form import equal
-from derive.calculus.rules import DISTRIBUTIVE, Definitions, Rule, open_partial, tidy_product, tidy_sum
+from derive.calculus.rules import (
+    DEFINITION,
+    DISTRIBUTIVE,
+    Definitions,
+    Rule,
+    open_partial,
+    tidy_product,
+    tidy_sum,
+)
 from derive.quantities import Index, Partial
 
 _TIDY = {Sum: tidy_sum, Mul: tidy_product}
@@ -20,12 +41,27 @@ _TIDY = {Sum: tidy_sum, Mul: tidy_product}
 
 @dataclass(frozen=True)
 class Step:
-    """One rewriting of the whole expression by one rule."""
+    """One rewriting of the whole expression by one rule.
+
+    ``note`` is the reason for this use of the rule: the number or name of the equation that is put in, or
+    the layer that a chain rule goes through.
+    """
 
     before: Expr
     rule: Rule
     after: Expr
     note: str = ""
+
+    @property
+    def side_condition(self) -> str:
+        """What must hold for the step to be allowed, or ``none``."""
+        return self.rule.side_condition
+
+    @property
+    def reference(self) -> str:
+        """The number of the equation that the step cites, such as 0.2; empty if it cites none."""
+        cited = re.fullmatch(r"\((\d\.\d+)\)", self.note)
+        return cited[1] if cited else ""
 
 
 @dataclass(frozen=True)
@@ -66,12 +102,17 @@ class Deriving:
         """Open every derivative, and tidy what is left."""
         return self.open_derivatives().tidy()
 
-    def open_derivatives(self) -> Deriving:
-        """Open every derivative, outermost first, until none is left."""
-        while (partial := _first(self.now, Partial)) is not None:
+    def open_derivatives(self, closed: Callable[[Expr], bool] = lambda f: False) -> Deriving:
+        """Open every derivative, outermost first, until none is left but those of what is to stay closed."""
+        while (partial := _first_open(self.now, closed)) is not None:
             opening = open_partial(partial, self.known)
-            self.step(opening.rule, partial, opening.result)
+            self.step(opening.rule, partial, opening.result, self._cited(opening.rule, partial.f))
         return self
+
+    def _cited(self, rule: Rule, quantity: Expr) -> str:
+        """Return the number of the equation that defines a quantity, where it is known."""
+        label = getattr(self.known, "label", None)
+        return str(label(quantity)) if rule == DEFINITION and label is not None else ""
 
     def tidy(self) -> Deriving:
         """Collapse Kronecker sums, move constant factors and signs, until nothing changes."""
@@ -89,17 +130,18 @@ class Deriving:
 
     def unfold(self, left: Expr, right: Expr, rule: Rule, note: str) -> Deriving:
         """Put ``right`` for every entry of the letter on the ``left``, one step for each entry."""
-        if not isinstance(left, Indexed):
-            return self.step(rule, left, right, note)
-        entries = [node for node in preorder_traversal(self.now) if getattr(node, "base", None) == left.base]
+        entries = [node for node in preorder_traversal(self.now) if _matched(left, node) is not None]
         for entry in dict.fromkeys(entries):
-            names = dict(zip(left.indices, entry.indices, strict=True))
-            self.step(rule, entry, renamed(right, names), note)
+            self.step(rule, entry, renamed(right, _matched(left, entry) or {}), note)
         return self
 
     def multiply_out(self) -> Deriving:
         """Multiply products of sums out, and collapse the Kronecker sums that this lays open."""
         self._rewrite(expanded(self.now))
+        return self.collapse()
+
+    def collapse(self) -> Deriving:
+        """Collapse every Kronecker sum."""
         while (found := _collapsible(self.now)) is not None:
             self.step(*found)
         return self
@@ -110,6 +152,13 @@ class Deriving:
             return False
         self._rewrite(claimed)
         return True
+
+    def arrive_at_fraction(self) -> Deriving:
+        """Cancel what is above and below a fraction bar, and take out common factors, if that is shorter."""
+        shorter = min((self.now, factor_terms(cancel(self.now))), key=lambda e: (count_ops(e), e != self.now))
+        if shorter != self.now:
+            self.step(DISTRIBUTIVE, self.now, shorter)
+        return self
 
     def _rewrite(self, after: Expr) -> None:
         if not alike(self.now, after):
@@ -134,5 +183,27 @@ def renamed(expr: Expr, names: dict[Expr, Expr]) -> Expr:
     return expr.xreplace(names | {index: Index(index.name, index.upper) for index in bound})
 
 
-def _first(expr: Expr, kind: type) -> Expr | None:
-    return next((node for node in preorder_traversal(expr) if isinstance(node, kind)), None)
+def _matched(pattern: Expr, node: Expr) -> dict[Expr, Expr] | None:
+    """Return what the indices of a pattern stand for at a node, or None if it is something else."""
+    if isinstance(pattern, Index):
+        return {pattern: node}
+    if isinstance(pattern, Indexed):
+        if getattr(node, "base", None) != pattern.base:
+            return None
+        pairs = list(zip(pattern.indices, node.indices, strict=True))
+    elif isinstance(pattern, Function) and pattern.func == node.func:
+        pairs = list(zip(pattern.args, node.args, strict=True))
+    else:
+        return {} if pattern == node else None
+    names: dict[Expr, Expr] = {}
+    for part, other in pairs:
+        found = _matched(part, other)
+        if found is None:
+            return None
+        names |= found
+    return names
+
+
+def _first_open(expr: Expr, closed: Callable[[Expr], bool]) -> Partial | None:
+    partials = (node for node in preorder_traversal(expr) if isinstance(node, Partial))
+    return next((partial for partial in partials if not closed(partial.f)), None)

@@ -21,14 +21,18 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
+    atan,
     cos,
+    cosh,
+    erf,
     exp,
     log,
     sin,
+    sinh,
     tanh,
 )
 
-from derive.quantities import Index, Partial, Sigma, SigmaPrime
+from derive.quantities import Index, Loss, LossPrime, Partial, Sigma, SigmaPrime
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ RULES = (
     PREMISE,
 )
 
-ELEMENTARY = (exp, log, sin, cos, tanh)  # differentiable wherever they are real
+ELEMENTARY = (exp, log, sin, cos, sinh, cosh, tanh, atan, erf)  # differentiable wherever they are real
 
 
 class Definitions(Protocol):
@@ -130,6 +134,8 @@ def open_partial(partial: Partial, known: Definitions) -> Opening:
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
     if isinstance(f, Sigma):
         return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: SigmaPrime(*f.args) * d)
+    if isinstance(f, Loss):
+        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: LossPrime(*f.args) * d)
     if isinstance(f, ELEMENTARY):
         return Opening(CHAIN, (Partial(f.args[0], v),), lambda d: f.fdiff() * d)
     meaning = known.definition(f)

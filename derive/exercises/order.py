@@ -32,10 +32,18 @@ def _windows() -> tuple[tuple[Chain, int, int], ...]:
     return tuple(found)
 
 
+def _one_way(chain: Chain, lines: Sequence[Expr]) -> bool:
+    """Say whether no line leads to one further on than the next, so that no other order hangs together."""
+    ahead = ((line, later) for place, line in enumerate(lines) for later in lines[place + 2 :])
+    return not any(leads(line, later, chain.known) for line, later in ahead)
+
+
 def order_the_steps(seed: int) -> Exercise:
     """Draw a run of lines and shuffle all but the first."""
     random = Random(f"order {seed}")
     chain, at, length = random.choice(_windows())
+    while not _one_way(chain, chain.lines[at : at + length + 1]):
+        chain, at, length = random.choice(_windows())
     start, *lines = chain.lines[at : at + length + 1]
     places = list(range(length))
     while places == sorted(places):

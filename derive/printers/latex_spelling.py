@@ -9,7 +9,8 @@ from sympy import Expr, Indexed, Symbol
 from derive.printers.reading import Reading
 from derive.quantities import Index, Partial
 
-_GREEK = {"delta", "Delta", "eta", "lambda", "mu", "sigma"}
+_OPERATORS = {"log", "sin", "cos", "sinh", "cosh", "tanh", "max", "min"}
+_GREEK = {"delta", "Delta", "eta", "lambda", "mu", "pi", "sigma"}
 _LETTERS = {"Cost": r"\mathrm{Cost}", "phi": r"\varphi", "exp": r"\exp"}
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -63,7 +64,27 @@ class Latex(Reading):
         r"""Spell ``\sigma'(z)`` and ``e^{-z}``."""
         if name == "exp":
             return f"e^{{{argument}}}"
-        return name.replace("sigma", r"\sigma") + f"({argument})"
+        if name == "sqrt":
+            return rf"\sqrt{{{argument}}}"
+        if name == "abs":
+            return rf"\lvert {argument}\rvert"
+        if name in _OPERATORS:
+            return rf"\{name}{self.bracket(argument)}"
+        if name in {"erf", "atan", "step", "expm1", "log1p"}:
+            return rf"\operatorname{{{name}}}{self.bracket(argument)}"
+        return (
+            name.replace("sigma", r"\sigma").replace("Phi", r"\Phi").replace("loss", r"\ell")
+            + f"({argument})"
+        )
+
+    def cases(self, rows: Sequence[tuple[str, str]]) -> str:
+        r"""Spell ``\begin{cases}``."""
+        lines = [f"{value} & {when or chr(92) + 'text{otherwise}'}" for value, when in rows]
+        return r"\begin{cases}" + r"\\".join(lines) + r"\end{cases}"
+
+    def relation(self, sign: str) -> str:
+        """Spell a comparison."""
+        return {"<=": r"\leq", ">=": r"\geq"}.get(sign, sign)
 
     def derivative(self, f: Expr, v: Expr) -> str:
         r"""Spell ``\frac{\partial C}{\partial w}``, or the operator before anything longer."""
@@ -81,6 +102,10 @@ class Latex(Reading):
     def sum_sign(self, index: Index) -> str:
         r"""Spell ``\sum_{k=1}^{n_{l}}``."""
         return f"\\sum_{{{self.names[index]}=1}}^{{{self.read(index.upper)}}}"
+
+    def greatest_sign(self, index: Index) -> str:
+        r"""Spell ``\max_{k}``."""
+        return rf"\max_{{{self.names[index]}}}"
 
     def power(self, base: str, exponent: str) -> str:
         """Spell ``h_{p}^{2}``."""

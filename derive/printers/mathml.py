@@ -23,7 +23,17 @@ from derive.printers.reading import Reading
 from derive.printers.text import Text
 from derive.quantities import Index, Partial, Sigma, SigmaPrime
 
-GREEK = {"delta": "δ", "Delta": "Δ", "eta": "η", "lambda": "λ", "mu": "μ", "sigma": "σ", "phi": "φ"}
+GREEK = {
+    "delta": "δ",
+    "Delta": "Δ",
+    "eta": "η",
+    "lambda": "λ",
+    "mu": "μ",
+    "sigma": "σ",
+    "phi": "φ",
+    "loss": "ℓ",
+    "pi": "π",
+}
 KRONECKER = "kronecker"
 
 _LOOSE = re.compile(
@@ -160,7 +170,27 @@ class MathML(Reading):
         """Spell ``sigma'(z)`` and ``e`` with its exponent."""
         if name == "exp":
             return f"<msup><mi>e</mi><mrow>{argument}</mrow></msup>"
+        if name == "sqrt":
+            return f"<msqrt><mrow>{argument}</mrow></msqrt>"
+        if name == "abs":
+            return f"<mrow>{_fixed('|')}<mrow>{argument}</mrow>{_fixed('|')}</mrow>"
         return f"{self.symbol(name)}<mo>\u2061</mo>{self.bracket(argument)}"
+
+    def listed(self, parts: Sequence[str]) -> str:
+        """Spell the arguments of a function."""
+        return "<mo>,</mo>".join(parts)
+
+    def cases(self, rows: Sequence[tuple[str, str]]) -> str:
+        """Spell a table of values and conditions after a brace."""
+        cells = "".join(
+            f"<mtr><mtd>{_row(value)}</mtd><mtd>{_row(when or '<mtext>otherwise</mtext>')}</mtd></mtr>"
+            for value, when in rows
+        )
+        return f"<mrow><mo>{{</mo><mtable>{cells}</mtable></mrow>"
+
+    def relation(self, sign: str) -> str:
+        """Spell a comparison."""
+        return f"<mo>{ {'<': '&lt;', '>': '&gt;', '<=': '≤', '>=': '≥'}[sign] }</mo>"
 
     def derivative(self, f: Expr, v: Expr) -> str:
         """Spell a quotient of differentials, or the operator before anything longer."""
@@ -179,6 +209,10 @@ class MathML(Reading):
         """Spell a sum sign with its range below and above."""
         below = f"<mrow>{self.names[index]}=1</mrow>"
         return f"<munderover><mo>∑</mo>{below}<mrow>{self.read(index.upper)}</mrow></munderover>"
+
+    def greatest_sign(self, index: Index) -> str:
+        """Spell the greatest value with its index below."""
+        return f"<munder><mo>max</mo><mrow>{self.names[index]}</mrow></munder>"
 
     def power(self, base: str, exponent: str) -> str:
         """Spell a power."""
@@ -204,6 +238,10 @@ def _letter(stem: str, name: str) -> str:
     if stem[:1].isalpha() and stem[1:].isdigit():
         return f"<msub>{tag}{stem[0]}</mi><mn>{stem[1:]}</mn></msub>"
     return f"{tag}{escape(GREEK.get(stem, stem))}</mi>"
+
+
+def _row(inside: str) -> str:
+    return f"<mrow>{inside}</mrow>"
 
 
 def _fixed(sign: str) -> str:

@@ -7,25 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Expr, Number
+from sympy import Expr, NumberSymbol
 from sympy.printing.str import StrPrinter
 
 from derive.equation import Equation
 from derive.printers.text import equation_text
 from derive.program.routines import Routine
-from derive.program.statements import Axes, Operand, Scalar, Statement, View
-from derive.quantities import N, SigmaPrime
+from derive.program.statements import ELEMENTWISE, Axes, Operand, Scalar, Statement, View
+from derive.quantities import LossPrime, N, SigmaPrime
 
+SPECIAL = frozenset({"erf", "normal_cdf"})  # NumPy has none: see derive/special
 _CALLS = {
-    "matmul": "np.matmul",
-    "add": "np.add",
-    "subtract": "np.subtract",
-    "multiply": "np.multiply",
-    "divide": "np.divide",
-    "negative": "np.negative",
-    "exp": "np.exp",
-    "minimum": "np.minimum",
+    **{name: f"np.{name}" for name in ("matmul", *sorted(ELEMENTWISE - SPECIAL))},
+    **{name: name for name in sorted(SPECIAL)},
     "sum": "np.add.reduce",
+    "largest": "np.maximum.reduce",
 }
 
 
@@ -58,15 +54,28 @@ def blocks(routine: Routine, given: frozenset[str] = frozenset()) -> tuple[Block
         if statement.equation is not previous:
             previous = statement.equation
             found.append((comment(previous), []))
+        if _keeps(statement):
+            continue  # the value is in its place already, as where a = z
         line = statement_line(statement, routine.axes, statement.target.array in made)
         made.add(statement.target.array)
         found[-1][1].append(f"{line}  # ({statement.equation.number})")
     return tuple(Block(comment, tuple(lines)) for comment, lines in found)
 
 
+def special_functions(*routines: Routine) -> tuple[str, ...]:
+    """Return the names of the functions that the lines of some routines take from ``special.py``."""
+    used = {s.operation for routine in routines for s in routine.statements}
+    return tuple(sorted(used & SPECIAL))
+
+
+def _keeps(statement: Statement) -> bool:
+    return statement.operation == "copyto" and statement.operands == (statement.target,)
+
+
 def comment(equation: Equation) -> str:
     """Print an equation with its number, and where sigma' comes from."""
     through = "; s' by (1.5)" if equation.rhs.has(SigmaPrime) else ""
+    through += "; loss' by (1.8)" if equation.rhs.has(LossPrime) else ""
     return f"({equation.number}) {equation_text(equation)}{through}"
 
 
@@ -79,11 +88,17 @@ def statement_line(statement: Statement, axes: dict[str, Axes], exists: bool) ->
             return f"{target} = {values[0]}"
         case "vdot":
             return f"{target} = np.dot({values[0]}.ravel(), {values[1]}.ravel())"
+        case "total":
+            return f"{target} = np.add.reduce({values[0]}, axis=None)"
         case "solve":
             return f"{target} = np.linalg.solve({', '.join(values)})"
+        case "copyto" if not exists:
+            return f"{target} = np.array({values[0]})"
         case "copyto" | "fill":
             return f"np.copyto({target}, {values[0]})"
-        case "sum":
+        case "greater" if not exists:
+            return f"{target} = np.greater({', '.join(values)}) * 1.0"
+        case "sum" | "largest":
             values.append(f"axis={statement.axis}")
     call = f"{_CALLS[statement.operation]}({', '.join(values)}"
     return f"{call}, out={target})" if exists else f"{target} = {call})"
@@ -96,9 +111,10 @@ def operand_code(operand: Operand, axes: dict[str, Axes]) -> str:
 
 def scalar_code(scalar: Scalar) -> str:
     """Print a scalar expression."""
-    if isinstance(scalar.value, Number):
+    if scalar.value.is_number:
         return repr(float(scalar.value))
-    return str(_Code().doprint(scalar.value))
+    constants = {constant: constant.evalf(20) for constant in scalar.value.atoms(NumberSymbol)}
+    return str(_Code().doprint(scalar.value.xreplace(constants)))
 
 
 def view_code(view: View, axes: dict[str, Axes]) -> str:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from sympy import Expr, Min
-from sympy.printing.pycode import PythonCodePrinter
+from collections.abc import Iterable
 
+from sympy import Expr, Max, Min, Pow, Rational, atan, cos, cosh, erf, exp, log, sin, sinh, tanh
+from sympy.printing.precedence import PRECEDENCE
+from sympy.printing.str import StrPrinter
+
+from derive.activations.functions import Above, NormalCdf, expm1, log1p
 from derive.program.scalars import Assignment
 
+_NAMES = {
+    exp: "exp",
+    expm1: "expm1",
+    log: "log",
+    log1p: "log1p",
+    tanh: "tanh",
+    sinh: "sinh",
+    cosh: "cosh",
+    sin: "sin",
+    cos: "cos",
+    atan: "atan",
+    erf: "erf",
+    NormalCdf: "erfc",
+}
+_ROOT_OF_TWO = "1.4142135623730951"
 
-class _Python(PythonCodePrinter):
-    """Numbers as floats with ``repr``, functions without a module prefix, Min as a conditional."""
 
-    def __init__(self) -> None:
-        super().__init__({"fully_qualified_modules": False})
+class _Python(StrPrinter):
+    """Numbers as floats with ``repr``, functions without a module prefix, selections as conditionals."""
 
     def _print_Integer(self, expr: Expr) -> str:
         return repr(float(expr))
@@ -23,19 +40,88 @@ class _Python(PythonCodePrinter):
     def _print_Float(self, expr: Expr) -> str:
         return repr(float(expr))
 
+    def _print_NumberSymbol(self, expr: Expr) -> str:
+        return repr(float(expr))
+
+    def _print_Function(self, expr: Expr) -> str:
+        if isinstance(expr, Above):
+            bound, compared = expr.args[0].as_coeff_Add()
+            return f"(1.0 if {self._print(compared)} > {self._print(-bound)} else 0.0)"
+        if isinstance(expr, NormalCdf):
+            return f"(0.5*erfc(-{self.parenthesize(expr.args[0], PRECEDENCE['Func'])}/{_ROOT_OF_TWO}))"
+        if type(expr) not in _NAMES:
+            raise TypeError(f"no function of math is known for {expr}")
+        (inner,) = expr.args
+        single = isinstance(inner, (Max, Min)) and len(inner.args) == 2
+        return f"{_NAMES[type(expr)]}({self._conditional(inner) if single else self._print(inner)})"
+
+    _print_exp = _print_log = _print_Function
+
+    def _print_Abs(self, expr: Expr) -> str:
+        return f"abs({self._print(expr.args[0])})"
+
     def _print_Min(self, expr: Min) -> str:
         return f"({self._conditional(expr)})"
 
-    def _print_exp(self, expr: Expr) -> str:
-        (power,) = expr.args
-        return f"exp({self._conditional(power) if isinstance(power, Min) else self._print(power)})"
+    def _print_Max(self, expr: Max) -> str:
+        return f"({self._conditional(expr)})"
 
-    def _conditional(self, expr: Min) -> str:
-        bound, value = sorted(expr.args, key=lambda arg: not arg.is_number)
-        value, bound = self._print(value), self._print(bound)
-        return f"{value} if {value} < {bound} else {bound}"
+    def _conditional(self, expr: Expr) -> str:
+        """Print the smaller or larger of the arguments, a bound last."""
+        sign = "<" if isinstance(expr, Min) else ">"
+        first, *others = sorted(expr.args, key=lambda arg: (bool(arg.is_number), str(arg)))
+        text = str(self._print(first))
+        for place, other in enumerate(others):
+            bound = self._print(other)
+            text = f"{text} if {text} {sign} {bound} else {bound}"
+            text = text if place == len(others) - 1 else f"({text})"
+        return text
+
+    def _print_Pow(self, expr: Pow, rational: bool = False) -> str:
+        base, power = expr.args
+        inner = self.parenthesize(base, PRECEDENCE["Pow"])
+        if not isinstance(power, Rational) or power.q > 2:
+            raise TypeError(f"expected a whole power or a root, got {expr}")
+        if power.q == 2:
+            times = f"**{abs(power.p)}" if abs(power.p) > 1 else ""
+            return f"{'1.0/' if power < 0 else ''}sqrt({self._print(base)}){times}"
+        if power == -1:
+            return f"1.0/{self.parenthesize(base, PRECEDENCE['Mul'] + 1)}"
+        return f"{inner}**{int(power)}"
 
 
 def assignment_line(assignment: Assignment) -> str:
     """Print one assignment; a parameter that moves is printed like any other."""
-    return f"{assignment.name} = {_Python().doprint(assignment.value)}"
+    code = expression_code(assignment.value)
+    selects = isinstance(assignment.value, (Above, Max, Min))  # printed in parentheses of their own
+    return f"{assignment.name} = {code[1:-1] if selects else code}"
+
+
+def expression_code(expr: Expr) -> str:
+    """Print a scalar expression; constants are worked out."""
+    return str(_Python().doprint(_with_numbers(expr)))
+
+
+def math_functions(assignments: Iterable[Assignment]) -> tuple[str, ...]:
+    """Return the names that the printed assignments need from ``math``, in order."""
+    names: set[str] = set()
+    for assignment in assignments:
+        value = _with_numbers(assignment.value)
+        names.update(_NAMES[kind] for kind in _NAMES if value.has(kind))
+        if any(isinstance(node.exp, Rational) and node.exp.q == 2 for node in value.atoms(Pow)):
+            names.add("sqrt")
+    return tuple(sorted(names))
+
+
+def _with_numbers(expr: Expr) -> Expr:
+    """Replace irrational constants by floats, products of them at once."""
+    if expr.is_number and not expr.is_Rational:
+        return expr.evalf(20)
+    if not expr.args:
+        return expr
+    if not expr.is_Mul:
+        return expr.func(*(_with_numbers(arg) for arg in expr.args))
+    factor = expr.func(*(arg for arg in expr.args if arg.is_number))
+    rest = [_with_numbers(arg) for arg in expr.args if not arg.is_number]
+    simple = factor.is_Rational and 1 in (abs(factor.p), factor.q)
+    return expr.func(factor if simple else factor.evalf(20), *rest)

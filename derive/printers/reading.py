@@ -9,13 +9,66 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, Sum, Symbol, exp
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    Float,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Max,
+    Min,
+    Mul,
+    NumberSymbol,
+    Piecewise,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    atan,
+    cos,
+    cosh,
+    erf,
+    exp,
+    log,
+    sin,
+    sinh,
+    tanh,
+    true,
+)
+from sympy.codegen.cfunctions import expm1, log1p
+from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, StrictLessThan
 
+from derive.activations.functions import Above, NormalCdf
 from derive.printers.naming import index_names, is_sample, sums_over_samples
-from derive.quantities import Index, Partial, Sigma, SigmaPrime, mu
+from derive.quantities import Greatest, Index, Loss, LossPrime, Partial, Sigma, SigmaPrime, mu
 
-LAYERED = {"w", "b", "z", "a", "delta", "Delta"}
+LAYERED = {"w", "b", "z", "a", "m", "e", "q", "delta", "Delta"}
 _ORDER = ("Cost", "phi", "C", "F", "J", "G", "A", "w", "delta", "Delta", "p", "a", "x", "y", "r", "z", "b")
+
+NAMED = {
+    exp: "exp",
+    log: "log",
+    sin: "sin",
+    cos: "cos",
+    sinh: "sinh",
+    cosh: "cosh",
+    tanh: "tanh",
+    atan: "atan",
+    erf: "erf",
+    Abs: "abs",
+    Max: "max",
+    Min: "min",
+    Above: "step",
+    NormalCdf: "Phi",
+    expm1: "expm1",
+    log1p: "log1p",
+    Loss: "loss",
+    LossPrime: "loss'",
+}
+LONGEST = 10**6  # denominators above are printed as decimals
+RELATIONS = {StrictGreaterThan: ">", StrictLessThan: "<", GreaterThan: ">=", LessThan: "<="}
 
 # The places of a product, read from left to right.
 _SCALAR, _KRONECKER, _SIGMA, _DIFFERENCE, _INDEXED, _PARTIAL, _BRACKET, _POWER, _OPEN = range(9)
@@ -53,12 +106,24 @@ class Reading(ABC):
         """Spell the application of sigma, sigma' or exp."""
 
     @abstractmethod
+    def cases(self, rows: Sequence[tuple[str, str]]) -> str:
+        """Spell a value by cases, each with its condition; the last has none."""
+
+    @abstractmethod
+    def relation(self, sign: str) -> str:
+        """Spell one of < > <= >=."""
+
+    @abstractmethod
     def derivative(self, f: Expr, v: Expr) -> str:
         """Spell a derivative that is not evaluated."""
 
     @abstractmethod
     def sum_sign(self, index: Index) -> str:
         """Spell a sum over an index."""
+
+    @abstractmethod
+    def greatest_sign(self, index: Index) -> str:
+        """Spell the greatest value over an index."""
 
     @abstractmethod
     def power(self, base: str, exponent: str) -> str:
@@ -94,6 +159,8 @@ class Reading(ABC):
         if isinstance(expr, Mul):
             coefficient, _ = expr.as_coeff_mul()
             return f"-{self._product(expr)}" if coefficient < 0 else self._product(expr)
+        if isinstance(expr, Greatest):
+            return f"{self.greatest_sign(expr.limits[0][0])} {self.operand(expr.function)}"
         if isinstance(expr, Sum):
             signs = [self.sum_sign(limit[0]) for limit in reversed(expr.limits)]
             return " ".join([*signs, self.operand(expr.function)])
@@ -104,11 +171,29 @@ class Reading(ABC):
             return self.entry(self.symbol("delta"), None, [self.read(p) for p in pair])
         if isinstance(expr, (Sigma, SigmaPrime)):
             return self.function("sigma" if isinstance(expr, Sigma) else "sigma'", self.read(expr.args[1]))
-        if isinstance(expr, exp):
-            return self.function("exp", self.read(expr.args[0]))
+        if isinstance(expr, Piecewise):
+            return self.cases([(self.read(value), self._condition(when)) for value, when in expr.args])
+        if type(expr) in NAMED:
+            return self.function(NAMED[type(expr)], self.listed([self.read(arg) for arg in expr.args]))
+        if isinstance(expr, NumberSymbol):
+            return self.symbol(str(expr))
+        if isinstance(expr, Float):
+            return repr(float(expr))
         if isinstance(expr, Partial):
             return self.derivative(expr.f, expr.v)
         raise TypeError(f"expected an expression of the theory, got {type(expr).__name__}: {expr}")
+
+    def listed(self, parts: Sequence[str]) -> str:
+        """Spell the arguments of a function."""
+        return ", ".join(parts)
+
+    def _condition(self, when: Expr) -> str:
+        """Spell when a case applies; nothing for the last, which is the rest."""
+        if when == true:
+            return ""
+        if type(when) not in RELATIONS:
+            raise TypeError(f"expected a comparison, got {when}")
+        return f"{self.read(when.lhs)} {self.relation(RELATIONS[type(when)])} {self.read(when.rhs)}"
 
     def operand(self, expr: Expr) -> str:
         """Spell what an operator acts on: sums of terms and what begins with a minus in brackets."""
@@ -162,6 +247,11 @@ class Reading(ABC):
     def _front(self, coefficient: Rational, scalars: list[Expr], below: list[Expr]) -> list[str]:
         """Spell number, scalars and denominator, as one fraction if there is a denominator."""
         above = [self.read(scalar) for scalar in scalars]
+        if coefficient.q > LONGEST:  # a decimal fraction of many digits
+            number, coefficient = repr(float(coefficient)), Rational(1)
+            above.insert(0, number)
+            if not below:
+                return above
         if coefficient.p != 1 or (not above and (below or coefficient.q != 1)):
             above.insert(0, str(coefficient.p))
         if coefficient.q == 1 and not below:
@@ -180,6 +270,8 @@ class Reading(ABC):
     def _power(self, expr: Pow) -> str:
         if expr.exp.is_negative:
             return self._front(Rational(1), [], [1 / expr])[0]
+        if expr.exp == Rational(1, 2):
+            return self.function("sqrt", self.read(expr.base))
         if not isinstance(expr.exp, Integer):
             raise TypeError(f"expected a whole power, got {expr}")
         base = self.operand(expr.base)
@@ -200,7 +292,8 @@ class Reading(ABC):
             return _OPEN if self.is_open(factor) else _PARTIAL, _rank(factor.f), ()
         if isinstance(factor, Add):
             return _DIFFERENCE if _is_difference(factor) else _BRACKET, 0, ()
-        place = {KroneckerDelta: _KRONECKER, Sum: _OPEN, Pow: _POWER, Sigma: _SIGMA, SigmaPrime: _SIGMA}
+        functions = (Sigma, SigmaPrime, Loss, LossPrime)
+        place = {KroneckerDelta: _KRONECKER, Sum: _OPEN, Pow: _POWER} | dict.fromkeys(functions, _SIGMA)
         return place.get(type(factor), _SCALAR), 0, ()
 
     def _term_key(self, term: Expr) -> tuple[bool, bool, bool, int, str]:

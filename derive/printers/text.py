@@ -16,12 +16,14 @@ from derive.printers.reading import Reading
 from derive.quantities import Index
 
 _FUNCTIONS = {"sigma": "s", "sigma'": "s'"}
+_ELL = "\N{SCRIPT SMALL L}"
 _GREEK = {
     "delta": "\N{GREEK SMALL LETTER DELTA}",
     "Delta": "\N{GREEK CAPITAL LETTER DELTA}",
     "eta": "\N{GREEK SMALL LETTER ETA}",
     "lambda": "\N{GREEK SMALL LETTER LAMDA}",
     "mu": "\N{GREEK SMALL LETTER MU}",
+    "pi": "\N{GREEK SMALL LETTER PI}",
     "phi": "\N{GREEK SMALL LETTER PHI}",
     "sigma": "\N{GREEK SMALL LETTER SIGMA}",
 }
@@ -69,6 +71,15 @@ class Text(Reading):
         """Spell ``s'(z[2]_ij)``."""
         return f"{_FUNCTIONS.get(name, name)}({argument})"
 
+    def cases(self, rows: Sequence[tuple[str, str]]) -> str:
+        """Spell ``{z if z > 0, 0 otherwise}``."""
+        said = [f"{value} if {when}" if when else f"{value} otherwise" for value, when in rows]
+        return f"{{{', '.join(said)}}}"
+
+    def relation(self, sign: str) -> str:
+        """Spell a comparison as it is."""
+        return sign
+
     def derivative(self, f: Expr, v: Expr) -> str:
         """Spell ``dC_i/dw[2]_jk``."""
         above = f"d{self.read(f)}" if isinstance(f, (Indexed, Symbol)) else f"d({self.read(f)})"
@@ -77,6 +88,10 @@ class Text(Reading):
     def sum_sign(self, index: Index) -> str:
         """Spell ``sum_k``."""
         return f"sum_{self.names[index]}"
+
+    def greatest_sign(self, index: Index) -> str:
+        """Spell ``max_k``."""
+        return f"max_{self.names[index]}"
 
     def power(self, base: str, exponent: str) -> str:
         """Spell ``h_p^2``."""
@@ -96,7 +111,7 @@ class Unicode(Text):
 
     def function(self, name: str, argument: str) -> str:
         """Spell ``σ'(z[2]_ij)``."""
-        return f"{name.replace('sigma', _GREEK['sigma'])}({argument})"
+        return f"{name.replace('sigma', _GREEK['sigma']).replace('loss', _ELL)}({argument})"
 
     def derivative(self, f: Expr, v: Expr) -> str:
         """Spell a partial derivative with its own sign."""

@@ -11,24 +11,37 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sympy import (
+    Abs,
     Add,
     Expr,
     Indexed,
     IndexedBase,
     Integer,
     KroneckerDelta,
+    Max,
     Min,
     Mul,
     Number,
     Pow,
+    Rational,
     Sum,
     Symbol,
+    atan,
+    cos,
+    cosh,
+    erf,
     exp,
+    log,
+    sin,
+    sinh,
+    sqrt,
+    tanh,
 )
 
+from derive.activations.functions import Above, NormalCdf, expm1, log1p
 from derive.equation import Equation
 from derive.program.statements import Axes, Operand, Program, Scalar, Statement, View
-from derive.quantities import Index
+from derive.quantities import Greatest, Index
 
 Naming = Callable[[Expr], tuple[str, tuple[Expr, ...]]]
 """Names the array of an indexed quantity and tells which of its arguments are axes."""
@@ -101,7 +114,7 @@ class Lowering:
 
     def _emit(self, expr: Expr, into: Ref | None = None) -> Ref | Scalar:
         """Compute an expression, into the given array if there is one."""
-        if isinstance(expr, (Number, Symbol)) and not isinstance(expr, Index):
+        if (isinstance(expr, Symbol) and not isinstance(expr, Index)) or expr.is_number:
             return Scalar(expr)
         if isinstance(expr, Indexed):
             name, axes = self.naming(expr)
@@ -118,32 +131,87 @@ class Lowering:
             return self._add(expr, into)
         if isinstance(expr, Mul):
             return self._multiply(expr, into)
+        if isinstance(expr, Greatest):
+            return self._largest(expr, into)
         if isinstance(expr, Sum):
             return self._contract(expr, into)
-        if isinstance(expr, Pow) and expr.exp == 2:
-            value = self._emit(expr.base)
-            return self._call("multiply", (value, value), into)
-        if isinstance(expr, Pow) and expr.exp == -1:
-            return self._call("divide", (Scalar(Integer(1)), self._emit(expr.base)), into)
-        if isinstance(expr, exp):
-            return self._call("exp", (self._emit(expr.args[0]),), into)
-        if isinstance(expr, Min) and len(expr.args) == 2:
-            array, bound = sorted(expr.args, key=lambda arg: isinstance(arg, Number))
-            return self._call("minimum", (self._emit(array), self._emit(bound)), into)
+        if isinstance(expr, KroneckerDelta) and self._result_delta(expr):
+            return self._diagonal(expr, into)
+        if isinstance(expr, Pow):
+            return self._power(expr, into)
+        if isinstance(expr, Abs):
+            return self._magnitude("maximum", expr, into)
+        if isinstance(expr, (Max, Min)):
+            return self._extreme(expr, into)
+        if isinstance(expr, Above):
+            bound, compared = expr.args[0].as_coeff_Add()
+            return self._call("greater", (self._emit(compared), Scalar(-bound)), into)
+        if type(expr) in FUNCTIONS:
+            return self._call(FUNCTIONS[type(expr)], (self._emit(expr.args[0]),), into)
         raise LoweringError(f"no array statement is known for {expr}")
+
+    def _power(self, expr: Pow, into: Ref | None) -> Ref | Scalar:
+        base, power = expr.args
+        if not isinstance(power, Rational) or power.q > 2:
+            raise LoweringError(f"no array statement is known for {expr}")
+        if power < 0:
+            return self._call("divide", (Scalar(Integer(1)), self._emit(base**-power)), into)
+        if power == Rational(1, 2):
+            return self._call("sqrt", (self._emit(base),), into)
+        if power.q == 2:
+            root = self._emit(sqrt(base))
+            return self._call("multiply", (self._emit(base ** (power - Rational(1, 2))), root), into)
+        if power % 2:
+            return self._call("multiply", (self._emit(base ** (power - 1)), self._emit(base)), into)
+        half = self._emit(base ** (power / 2))
+        return self._call("multiply", (half, half), into)
+
+    def _magnitude(self, operation: str, expr: Abs, into: Ref | None) -> Ref | Scalar:
+        """Take the larger (or the smaller) of u and -u: np.absolute would lose a complex step."""
+        value = self._emit(expr.args[0])
+        return self._call(operation, (value, self._call("negative", (value,), None)), into)
+
+    def _extreme(self, expr: Max | Min, into: Ref | None) -> Ref | Scalar:
+        operation = "maximum" if isinstance(expr, Max) else "minimum"
+        first, *others = sorted(expr.args, key=lambda arg: (bool(arg.is_number), str(arg)))
+        value = self._emit(first)
+        for position, other in enumerate(others, start=1):
+            last = position == len(others)
+            value = self._call(operation, (value, self._emit(other)), into if last else None)
+        return value
 
     def _add(self, expr: Add, into: Ref | None) -> Ref | Scalar:
         diagonal = [term for term in expr.args if self._result_delta(term)]
         rest = [term for term in expr.args if term not in diagonal]
         rest.sort(key=lambda term: (_negative(term), not term.has(Sum), not isinstance(term, Number)))
+        if not rest:
+            rest = [diagonal.pop(0)]
         value = self._emit(rest[0], into if len(rest) == 1 else None)
         for position, term in enumerate(rest[1:], start=1):
             last = position == len(rest) - 1
             operation = "subtract" if _negative(term) else "add"
             other = self._emit(-term if _negative(term) else term)
             value = self._call(operation, (value, other), into if last else None)
+        if diagonal:
+            value = self._own(value, into)
         for term in diagonal:
             value = self._add_diagonal(term, value)
+        return value
+
+    def _own(self, value: Ref | Scalar, into: Ref | None) -> Ref | Scalar:
+        """Return a value that may be written over: a copy, if it is a quantity's array or used elsewhere."""
+        if not isinstance(value, Ref) or (into is not None and value.name == into.name):
+            shared = False
+        else:
+            used = any(value.name in statement.reads for statement in self.program.statements)
+            shared = used or value.name in self.program.named or value.name in self.program.inputs
+            shared = shared or not any(s.target.array == value.name for s in self.program.statements)
+        if shared:
+            assert isinstance(value, Ref)
+            copied = into or Ref(self._fresh(value.axes), value.axes)
+            self._append("copyto", View(copied.name), (self._view(value, copied.axes),))
+            return copied
+        self._known = {expr: known for expr, known in self._known.items() if known != value}
         return value
 
     def _multiply(self, expr: Mul, into: Ref | None) -> Ref | Scalar:
@@ -155,7 +223,12 @@ class Lowering:
             return Scalar(expr)
         coefficient = Mul(*(f for f in scalars if not _reciprocal(f)))
         divisors = Mul(*(1 / f for f in scalars if _reciprocal(f)))
-        calls: list[tuple[str, Expr]] = [("multiply", factor) for factor in arrays[1:]]
+        if coefficient == -1 and len(arrays) == 1 and isinstance(arrays[0], Abs) and divisors == 1:
+            return self._magnitude("minimum", arrays[0], into)
+        calls: list[tuple[str, Expr]] = [
+            ("divide", factor.base**-factor.exp) if _divides(factor) else ("multiply", factor)
+            for factor in arrays[1:]
+        ]
         calls += [("multiply", coefficient)] if coefficient not in (1, -1) else []
         calls += [("divide", divisors)] if divisors != 1 else []
         negate = coefficient == -1
@@ -183,6 +256,10 @@ class Lowering:
                 return self._matmul(left, right, bound.pop(), into)
         if len(refs) == len(values) == 1 and len(bound) == 1:
             return self._reduce(refs[0], bound.pop(), into)
+        if set(bound) <= expr.function.free_symbols:
+            value = self._emit(expr.function)
+            if isinstance(value, Ref) and set(value.axes) == bound:
+                return self._total(value)
         raise LoweringError(f"no array statement is known for the sum {expr}")
 
     def _dot(self, left: Ref, right: Ref) -> Scalar:
@@ -190,11 +267,22 @@ class Lowering:
         self._append("vdot", View(name), (View(left.name), View(right.name)))
         return Scalar(Symbol(name))
 
-    def _reduce(self, value: Ref, index: Index, into: Ref | None) -> Ref:
+    def _largest(self, expr: Greatest, into: Ref | None) -> Ref:
+        value, index = self._emit(expr.function), expr.limits[0][0]
+        if not isinstance(value, Ref) or len(expr.limits) != 1 or index not in value.axes:
+            raise LoweringError(f"no array statement is known for {expr}")
+        return self._reduce(value, index, into, "largest")
+
+    def _total(self, value: Ref) -> Scalar:
+        name = self._fresh(())
+        self._append("total", View(name), (View(value.name),))
+        return Scalar(Symbol(name))
+
+    def _reduce(self, value: Ref, index: Index, into: Ref | None, operation: str = "sum") -> Ref:
         axes = tuple(axis for axis in value.axes if axis != index)
         target = into or Ref(self._fresh(axes), axes)
         position = value.axes.index(index)
-        self._append("sum", View(target.name), (View(value.name),), axis=position)
+        self._append(operation, View(target.name), (View(value.name),), axis=position)
         return target
 
     def _matmul(self, left: Ref, right: Ref, index: Index, into: Ref | None) -> Ref:
@@ -226,12 +314,12 @@ class Lowering:
                 return factor
         return None
 
-    def _diagonal(self, expr: Mul, into: Ref | None) -> Ref:
+    def _diagonal(self, expr: Expr, into: Ref | None) -> Ref:
         """Fill with zeros, then write the diagonal."""
         target = into or Ref(self._fresh(self._order), self._order)
         self._append("fill", View(target.name), (Scalar(Integer(0)),))
         delta = self._result_delta(expr)
-        value = self._emit(Mul(*(f for f in expr.args if f is not delta)))
+        value = self._emit(Mul(*(f for f in Mul.make_args(expr) if f is not delta)))
         self._append("copyto", self._on_diagonal(target, delta), (self._as_operand(value),), updates=True)
         return target
 
@@ -298,12 +386,32 @@ class Lowering:
         self.program.statements.append(Statement(operation, target, operands, self._equation, axis, updates))
 
 
+FUNCTIONS: dict[type, str] = {
+    exp: "exp",
+    expm1: "expm1",
+    log: "log",
+    log1p: "log1p",
+    tanh: "tanh",
+    sinh: "sinh",
+    cosh: "cosh",
+    sin: "sin",
+    cos: "cos",
+    atan: "arctan",
+    erf: "erf",
+    NormalCdf: "normal_cdf",
+}
+
 _ON_NUMBERS: dict[str, Callable[..., Expr]] = {
     "add": lambda u, v: u + v,
     "subtract": lambda u, v: u - v,
     "multiply": lambda u, v: u * v,
     "divide": lambda u, v: u / v,
     "negative": lambda u: -u,
+    "minimum": Min,
+    "maximum": Max,
+    "greater": lambda u, v: Above(u - v),
+    "sqrt": sqrt,
+    **{name: function for function, name in FUNCTIONS.items()},
 }
 
 
@@ -315,8 +423,15 @@ def _reciprocal(factor: Expr) -> bool:
     return isinstance(factor, Pow) and factor.exp == -1
 
 
+def _divides(factor: Expr) -> bool:
+    """Say whether a factor is better divided by than multiplied with."""
+    return isinstance(factor, Pow) and isinstance(factor.exp, Rational) and bool(factor.exp < 0)
+
+
 def _factor_order(factor: Expr) -> tuple[int, int, str]:
     """Sums first, then the fullest differences, so that the rest multiplies onto a fresh array."""
+    if _divides(factor):
+        return 4, 0, str(factor)
     if isinstance(factor, Sum):
         return 0, 0, ""
     if isinstance(factor, Add):

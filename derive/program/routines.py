@@ -7,22 +7,48 @@ lowered and optimised as one program and then cut where one ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sympy import Expr, Indexed, IndexedBase, Integer
+from sympy import Expr, Indexed, IndexedBase, Integer, exp, log
 
-from derive.activations import ACTIVATIONS, A, Activation, Z
+from derive.activations import A, Activation, Z, activation
 from derive.calculus.derivation import Deriving
+from derive.costs import Y
 from derive.equation import Equation
 from derive.network import Network
 from derive.numbered import cost_equation, residual_equation
+from derive.own_cost import cost as cost_of
 from derive.program.lowering import Computed, Lowering, plainly
 from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.statements import Axes, Program, Scalar, Statement
 from derive.proof import Proof
-from derive.quantities import Cost, F, Index, N, Partial, Sigma, SigmaPrime, a, b, delta, w, x, y, z
+from derive.quantities import (
+    Cost,
+    F,
+    Greatest,
+    Index,
+    Loss,
+    LossPrime,
+    N,
+    Partial,
+    Sigma,
+    SigmaPrime,
+    a,
+    b,
+    delta,
+    e,
+    m,
+    q,
+    total,
+    w,
+    x,
+    y,
+    z,
+)
 from derive.theorems import levenberg_marquardt as lm
+from derive.theorems.backpropagation import Derived
 from derive.theorems.descent import descent_update
 
 DELTA_OF_OUTPUT = "Delta"
@@ -58,8 +84,9 @@ class Routine:
 
 @dataclass(frozen=True)
 class Routines:
-    """All that a package computes."""
+    """All that a package computes; ``kept`` are the arrays that a forward pass leaves for the rest."""
 
+    kept: tuple[str, ...]
     propagate: Routine
     mean_cost: Routine
     residual: Routine
@@ -83,14 +110,15 @@ def assemble(proof: Proof) -> Routines:
     rows = [computed(network, derived.equation) for derived in proof.output]
     cost, difference = [computed_cost(network)], [plainly(residual_equation(network))]
     last = f"a{network.depth}"
-    parameters = {f"{letter}{layer}" for letter in "Wb" for layer in range(2, int(network.depth) + 1)}
+    kept = weighted_inputs_needed([*backward, *rows, *cost])
+    parameters = {name_array(derived.equation.lhs.v)[0] for derived in proof.mean if _of_parameter(derived)}
     inputs = parameters | {"X", "Y"}
     gradients = {f"g{name}" for name in parameters}
     jacobians = {f"J{name}" for name in parameters}
 
     def build(outputs: set[str], *segments: list[Computed]) -> list[Routine]:
         """Optimise functions that run one after another together; return each."""
-        program = Program(inputs=inputs, outputs=outputs, external=gradients | jacobians | {"r"})
+        program = Program(inputs=inputs, outputs=outputs | kept, external=gradients | jacobians | {"r"})
         lowering = Lowering(program, name_array, size_of)
         starts = []
         for equations in segments:
@@ -98,14 +126,17 @@ def assemble(proof: Proof) -> Routines:
             for equation in equations:
                 lowering.lower(equation)
         program = compute_in_place(program, starts)
-        slots = share_memory(program)
+        slots = share_memory(replace(program, outputs=program.outputs - kept))
         cuts = pairwise([*starts, len(program.statements)])
         return [Routine(tuple(program.statements[i:j]), program.axes, slots) for i, j in cuts]
 
     propagate, cost_alone, residual = build({last, "cost", "r"}, forward, cost, difference)
     _, _, backpropagate = build(gradients | {"cost"}, forward, cost, backward)
     *_, differentiate = build(jacobians | {"r"}, forward, difference, rows)
+    layers = range(2, int(network.depth) + 1)
+    left = (f"{letter}{layer}" for layer in layers for letter in "zmqa")
     return Routines(
+        kept=tuple(name for name in left if name[0] == "a" or name in kept),
         propagate=propagate,
         mean_cost=cost_alone,
         residual=residual,
@@ -117,34 +148,76 @@ def assemble(proof: Proof) -> Routines:
     )
 
 
+def weighted_inputs_needed(equations: Iterable[Computed]) -> set[str]:
+    """Return the arrays of z that equations read: where a slope needs z, the forward pass must leave it."""
+    quantities = (quantity for item in equations for quantity in item.rhs.atoms(Indexed))
+    return {name_array(quantity)[0] for quantity in quantities if quantity.base in (z, m, q)}
+
+
+def _of_parameter(derived: Derived) -> bool:
+    return isinstance(derived.equation.lhs, Partial)
+
+
 # -- equations ready to be computed --------------------------------------------------------------------
 
 
 def forward_equations(network: Network) -> list[Computed]:
     """Return (0.2) and (0.3) with every activation in its stable form; (0.1) only names X."""
-    return [computed(network, equation) for equation in network.equations() if equation.number != "0.1"]
+    found = []
+    for equation in network.equations():
+        if equation.number == "0.3" and network.softmax and equation.lhs.indices[0] == network.depth:
+            found += softmax_equations(network, equation)
+        elif equation.number != "0.1":
+            found.append(computed(network, equation))
+    return found
+
+
+def softmax_equations(network: Network, equation: Equation) -> list[Computed]:
+    """Return the softmax in steps that cannot overflow: (1.9) shifts every z by the greatest one."""
+    layer, i, j = equation.lhs.indices
+    k = network.index("k", layer)
+    steps = (
+        ("greatest weighted input", m[layer, i], Greatest(z[layer, i, k], (k, 1, k.upper))),
+        ("shifted exponential", e[layer, i, j], exp(z[layer, i, j] - m[layer, i])),
+        ("sum of exponentials", q[layer, i], total(e[layer, i, k], k)),
+        ("softmax", equation.lhs, e[layer, i, j] / q[layer, i]),
+    )
+    return [plainly(Equation(equation.number, name, left, right)) for name, left, right in steps]
 
 
 def computed(network: Network, equation: Equation) -> Computed:
-    """Write sigma in its stable form and sigma' through the activation's own output, (1.5)."""
+    """Write sigma in its stable form and sigma' as it is computed: through a where there is a way, (1.5)."""
 
     def function(layer: Expr) -> Activation:
         assert network.architecture is not None
-        return ACTIVATIONS[network.architecture.activations[int(layer) - 2]]
+        return activation(network.architecture.activations[int(layer) - 2])
 
     def sigma(layer: Expr, at: Expr) -> Expr:
-        return function(layer).stable.subs(Z, at)
+        return function(layer).stable.xreplace({Z: at})
 
     def sigma_prime(layer: Expr, at: Expr) -> Expr:
-        return function(layer).derivative_through_output().subs(A, a[at.indices])
+        return function(layer).slope().xreplace({A: a[at.indices], Z: at})
 
-    return Computed(equation, equation.rhs.replace(Sigma, sigma).replace(SigmaPrime, sigma_prime))
+    def loss_prime(target: Expr, found: Expr) -> Expr:
+        return cost_of(network.cost).slope().xreplace({Y: target, A: found})
+
+    rhs = equation.rhs.replace(LossPrime, loss_prime)
+    return Computed(equation, rhs.replace(Sigma, sigma).replace(SigmaPrime, sigma_prime))
 
 
 def computed_cost(network: Network) -> Computed:
-    """Return (0.4) with its constant factors in front of the sums."""
+    """Return (0.4) with its constant factors in front of the sums, the loss in its stable form."""
     equation = cost_equation(network)
-    return Computed(equation, Deriving(equation.rhs, network).tidy().done().result)
+
+    def loss(target: Expr, found: Expr) -> Expr:
+        return cost_of(network.cost).stable.xreplace({Y: target, A: found, Z: z[found.indices]})
+
+    if network.softmax:
+        i, j, last = Index("i", N), network.index("j", network.depth), network.depth
+        surprise = m[last, i] - z[last, i, j] + log(q[last, i])  # -log a, which a itself would round to 0
+        return Computed(equation, total(y[i, j] * surprise, i, j) / N)
+    tidied = Deriving(equation.rhs, network).tidy().done().result
+    return Computed(equation, Deriving(tidied.replace(Loss, loss), network).tidy().done().result)
 
 
 # -- names and sizes -----------------------------------------------------------------------------------
@@ -171,7 +244,14 @@ def name_array(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
     return f"{_BY_LAYER[str(base)]}{layer}", tuple(axes)
 
 
-_BY_LAYER = {str(w): "W", str(b): "b", str(z): "z", str(a): "a", str(delta): "d", DELTA_OF_OUTPUT: "d"}
+_BY_LAYER = {str(letter): str(letter) for letter in (m, e, q)} | {
+    str(w): "W",
+    str(b): "b",
+    str(z): "z",
+    str(a): "a",
+    str(delta): "d",
+    DELTA_OF_OUTPUT: "d",
+}
 _WHOLE = {
     x: "X",
     y: "Y",

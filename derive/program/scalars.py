@@ -7,16 +7,17 @@ parameter moves; the learning rate enters through the cost, eta C, as the proof 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 
-from sympy import Add, Expr, Indexed, Sum, Symbol
+from sympy import Abs, Add, Expr, Function, Indexed, Max, Min, Pow, Sum, Symbol
 
 from derive.equation import Equation
 from derive.program.lowering import Computed, plainly
 from derive.program.routines import computed, forward_equations, name_array
 from derive.proof import Proof
-from derive.quantities import Index, Partial, eta
+from derive.quantities import Greatest, Index, Partial, eta
 from derive.theorems.descent import descent_update, gradient
 from derive.theorems.levenberg_marquardt import p_old
 
@@ -69,8 +70,47 @@ def _write_out(what: Computed) -> list[Assignment]:
     for place in product(*(range(1, int(axis.upper) + 1) for axis in neurons)):
         values = dict(zip(neurons, place, strict=True))
         target = "_".join([name, *map(str, place)])
-        found.append(Assignment(target, _scalar(what.rhs, values), equation))
+        parts, value = shared(_scalar(what.rhs, values))
+        found += [Assignment(symbol.name, part, equation) for symbol, part in parts]
+        found.append(Assignment(target, value, equation))
     return found
+
+
+def shared(value: Expr) -> tuple[list[tuple[Symbol, Expr]], Expr]:
+    """Name the functions and quotients that occur more than once, and what a selection would write twice.
+
+    Returns the names t1, t2, ... with their values, in the order in which they are needed, and the rest.
+    """
+    uses: Counter[Expr] = Counter()
+    unvisited = [value]
+    while unvisited:
+        node = unvisited.pop()
+        selects = isinstance(node, (Abs, Max, Min))
+        for arg in node.args:
+            uses[arg] += 1 + (selects and arg.has(Function, Max, Min))
+            if uses[arg] == 1 + (selects and arg.has(Function, Max, Min)):
+                unvisited.append(arg)
+    twice = [node for node, count in uses.items() if count > 1 and _costs(node)]
+    twice.sort(key=lambda node: (node.count_ops(), str(node)))
+    names: dict[Expr, Expr] = {}
+    parts: list[tuple[Symbol, Expr]] = []
+    for node in twice:
+        symbol = Symbol(f"t{len(parts) + 1}")
+        parts.append((symbol, _named(node, names)))
+        names[node] = symbol
+    return parts, _named(value, names)
+
+
+def _costs(node: Expr) -> bool:
+    quotient = isinstance(node, Pow) and not node.is_number and bool(node.args[0].args)
+    return quotient or (isinstance(node, (Function, Max, Min, Add)) and not node.is_number)
+
+
+def _named(expr: Expr, names: dict[Expr, Expr]) -> Expr:
+    """Put names in the place of parts, the largest first."""
+    if expr in names:
+        return names[expr]
+    return expr.func(*(_named(arg, names) for arg in expr.args)) if expr.args else expr
 
 
 def _scalar(expr: Expr, values: dict[Index, int]) -> Expr:
@@ -80,7 +120,8 @@ def _scalar(expr: Expr, values: dict[Index, int]) -> Expr:
     if isinstance(expr, Sum):
         index, _, upper = expr.limits[0]
         inner = Sum(expr.function, *expr.limits[1:]) if expr.limits[1:] else expr.function
-        return Add(*(_scalar(inner, values | {index: m}) for m in range(1, int(upper) + 1)))
+        terms = (_scalar(inner, values | {index: m}) for m in range(1, int(upper) + 1))
+        return Max(*terms) if isinstance(expr, Greatest) else Add(*terms)
     if not expr.args:
         return expr
     return expr.func(*(_scalar(arg, values) for arg in expr.args))

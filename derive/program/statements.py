@@ -16,7 +16,26 @@ from derive.equation import Equation
 Size = int | str
 Axes = tuple[Size, ...]
 
-ELEMENTWISE = frozenset({"add", "subtract", "multiply", "divide", "negative", "exp", "minimum", "copyto"})
+ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative", "copyto"})
+SELECTION = frozenset({"minimum", "maximum", "greater"})  # u > v is 1 or 0, a number like any other
+FUNCTIONS = frozenset(
+    [
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "sqrt",
+        "tanh",
+        "sinh",
+        "cosh",
+        "sin",
+        "cos",
+        "arctan",
+        "erf",
+        "normal_cdf",
+    ]
+)
+ELEMENTWISE = ARITHMETIC | SELECTION | FUNCTIONS
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from sympy import Expr, Indexed, KroneckerDelta, Sum
 from derive.evaluation import Definitions, Problem, same_value
 from derive.quantities import Index, Partial
 from derive.replay.names import apart, key, same
-from derive.replay.rules import RULES, WHOLE, Case, Rewriting
+from derive.replay.rules import NOTED, RULES, WHOLE, Case, Rewriting
+from derive.replay.stated import STATED
 
 if TYPE_CHECKING:
     from derive.calculus.derivation import Derivation
@@ -76,7 +77,10 @@ def replay(derivation: Derivation, definitions: Definitions, equation: Equation 
         if not same(step.before, now):
             where = f"step {number - 1} left off" if number > 1 else "the derivation starts"
             faults.append(f"step {number} does not begin where {where}")
-        verdict = check_step(step.before, step.after, step.rule.name, definitions)
+        verdict = check_step(step.before, step.after, step.rule.name, definitions, step.note)
+        stated = (step.rule.statement, step.rule.side_condition)
+        if verdict.holds and stated != STATED[step.rule.name]:
+            verdict = replace(verdict, outcome=Outcome.WRONG_RULE, reason=f"{verdict.rule!r} is misstated")
         if not verdict.holds:
             verdict = replace(verdict, reason=f"step {number}: {verdict.reason}")
             faults.append(verdict.reason)
@@ -96,9 +100,15 @@ def replay(derivation: Derivation, definitions: Definitions, equation: Equation 
     return Replay(tuple(verdicts), tuple(faults))
 
 
-def check_step(before: Expr, after: Expr, rule: str, definitions: Definitions) -> StepVerdict:
-    """Say whether one use of the rule takes ``before`` to ``after``."""
-    reason = _objection(before, after, rule, definitions)
+def check_step(
+    before: Expr, after: Expr, rule: str, definitions: Definitions, note: str | None = None
+) -> StepVerdict:
+    """Say whether one use of the rule takes ``before`` to ``after``.
+
+    With a ``note``, the reason given for the step must be that of this use, too: the number or name of the
+    definition or premise, or the layer of a chain rule; where there is nothing to say it must be empty.
+    """
+    reason = _objection(before, after, rule, definitions, note)
     if not reason:
         return StepVerdict(Outcome.VALID, rule)
     try:
@@ -109,7 +119,7 @@ def check_step(before: Expr, after: Expr, rule: str, definitions: Definitions) -
     return StepVerdict(outcome, rule, reason + (", though they seem equal" if equal else ": they differ"))
 
 
-def _objection(before: Expr, after: Expr, rule: str, definitions: Definitions) -> str:
+def _objection(before: Expr, after: Expr, rule: str, definitions: Definitions, note: str | None) -> str:
     """Return why the step cannot be accepted, or nothing."""
     sides = "the left-hand side into the right-hand side"
     if rule not in RULES and rule not in WHOLE:
@@ -119,15 +129,17 @@ def _objection(before: Expr, after: Expr, rule: str, definitions: Definitions) -
             return (
                 f"{rule!r} cannot turn {sides} (a sum does not run over the whole range of {limit[0].name})"
             )
+    if note and rule not in NOTED:
+        return f"{rule!r} cannot turn {sides} for a reason such as {note!r}"
     if same(before, after):
         return f"{rule!r} is claimed of a step in which nothing changes"
-    if rule in WHOLE and WHOLE[rule](before, after, definitions):
+    if rule in WHOLE and WHOLE[rule](before, after, definitions, note):
         return ""
     left, right = (apart(side, frozenset(side.free_symbols), {}) for side in (before, after))
-    case = Case(definitions, right)
+    case = Case(definitions, right, note)
     ways = [(left, right, case)] if rule in RULES else []
     if rule in ("definition", "premise"):
-        ways.append((right, left, Case(definitions, left)))
+        ways.append((right, left, Case(definitions, left, note)))
     for start, goal, there in ways:
         wanted = key(goal, ())
         if any(key(found, ()) == wanted for found in _uses(start, RULES[rule], there)):

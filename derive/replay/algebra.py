@@ -7,6 +7,7 @@ two terms are alike exactly if they differ in names and order. Slow for many ind
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
@@ -54,10 +55,10 @@ def equal_multiplied_out(left: Expr, right: Expr) -> bool:
         return False
 
 
-def one_premise(before: Expr, after: Expr, known: Definitions) -> bool:
+def one_premise(before: Expr, after: Expr, known: Definitions, note: str | None) -> bool:
     """Say whether one use of a premise about a product of letters leads from one side to the other."""
-    for left, right in getattr(known, "premises", ()):
-        if left.is_commutative:
+    for left, right, name in getattr(known, "premises", ()):
+        if left.is_commutative or note not in (None, name):
             continue
         for start, goal in ((before, after), (after, before)):
             wanted = _collected(_terms(goal))
@@ -136,11 +137,17 @@ def _spelled(term: Term) -> tuple[Rational, str]:
     if prod(factorial(len(alike)) for alike in ranges.values()) > MAX_ORDERS:
         raise OverflowError("too many indices to compare")
     count, rest = Mul(*term.factors, *idle).as_coeff_Mul()
-    parts = Mul.make_args(rest)
+    parts = [
+        part.args if isinstance(part, Pow) and isinstance(part.exp, Integer) else (part, Integer(1))
+        for part in Mul.make_args(rest)
+    ]
     spellings = []
     groups = [permutations(ranges[name]) for name in sorted(ranges)]
     for order in product(*groups):
         bound = tuple(index for group in order for index in group)
-        factors = sorted(key(part, bound) for part in parts)
+        powers: Counter[str] = Counter()  # bases that differ in the names of their own bound indices merge
+        for base, power in parts:
+            powers[key(base, bound)] += power
+        factors = sorted(f"{base}:{power}" for base, power in powers.items() if power != 0)
         spellings.append(f"{factors}{[key(letter, bound) for letter in term.word]}")
     return count, f"{[(name, len(ranges[name])) for name in sorted(ranges)]}{min(spellings)}"

@@ -106,4 +106,7 @@ def _wired(layer: Expr, known: Problem) -> bool:
         parameter = letter(q) in (w, b) and q.indices[0] == layer
         if not parameter and (letter(q) != a or q.indices[:2] != (layer - 1, i)):
             return False
-    return bool(layer == 1) or (post is not None and set(quantities(post)) <= {z[layer, i, j]})
+    inputs = () if post is None else tuple(quantities(post))  # of a softmax the z of the whole layer
+    return bool(layer == 1) or (
+        post is not None and all(letter(q) == z and q.indices[:2] == (layer, i) for q in inputs)
+    )

@@ -14,6 +14,7 @@ from itertools import combinations
 from sympy import (
     Add,
     Expr,
+    Function,
     Indexed,
     Integer,
     KroneckerDelta,
@@ -22,15 +23,21 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
+    atan,
     cos,
+    cosh,
+    erf,
     exp,
     log,
+    pi,
     sin,
+    sinh,
+    sqrt,
     tanh,
 )
 
 from derive.evaluation import Definitions, Problem
-from derive.quantities import Index, L, N, Partial, Sigma, SigmaPrime, a, l, total, z
+from derive.quantities import Index, L, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, l, total, z
 from derive.replay.algebra import equal_multiplied_out, one_premise
 from derive.replay.dependence import depends, letter, may_be, through
 
@@ -39,7 +46,11 @@ SLOPES: dict[type, Callable[[Expr], Expr]] = {
     log: lambda u: 1 / u,
     sin: cos,
     cos: lambda u: -sin(u),
+    sinh: cosh,
+    cosh: sinh,
     tanh: lambda u: 1 - tanh(u) ** 2,
+    atan: lambda u: 1 / (1 + u**2),
+    erf: lambda u: 2 / sqrt(pi) * exp(-(u**2)),
 }
 MANY = 8  # of more factors than this, only one or all are moved in one step
 
@@ -50,6 +61,7 @@ class Case:
 
     known: Definitions
     goal: Expr
+    note: str | None = None  # the reason that is given for the step, if that is to be checked
     inside: frozenset[Expr] = frozenset()  # the variables of the derivatives around the place
     complaints: list[str] = field(default_factory=list)
 
@@ -57,8 +69,21 @@ class Case:
         """Keep why the rule was not used at some place."""
         self.complaints.append(reason.replace("_", ""))  # SymPy writes an index as _i
 
+    def allows(self, note: str) -> bool:
+        """Say whether a use that calls for this note may be meant."""
+        if self.note in (None, note):
+            return True
+        self.refuse(f"the reason is {note!r}, not {self.note!r}" if note else f"{self.note!r} is no reason")
+        return False
+
 
 Rewriting = Callable[[Expr, Case], Iterator[Expr]]
+
+
+def label(known: Definitions, quantity: Expr) -> str:
+    """Return the number or name of what defines a quantity, where the definitions say."""
+    named = getattr(known, "label", None)
+    return "" if named is None else str(named(quantity))
 
 
 def _definition(node: Expr, case: Case) -> Iterator[Expr]:
@@ -68,7 +93,7 @@ def _definition(node: Expr, case: Case) -> Iterator[Expr]:
         layer = node.indices[0] if letter(node) in (z, a) else L
         if not (isinstance(layer, Integer) or layer == L or (layer - l).is_nonnegative):
             case.refuse(f"layer {layer} may be the input")
-        elif meaning is not None:
+        elif meaning is not None and case.allows(label(case.known, node)):
             yield meaning
 
 
@@ -78,7 +103,8 @@ def _layer_chain(node: Expr, case: Case) -> Iterator[Expr]:
         return
     named = {(p.v.base, p.v.indices[0]): p.v for p in case.goal.atoms(Partial) if letter(p.v) in (z, a)}
     for (base, layer), u in named.items():
-        for i in through(node.f, node.v, u, case.known, case.refuse):
+        where = f"it acts only through {base}[{str(layer).replace(' ', '')}]"
+        for i in through(node.f, node.v, u, case.known, case.refuse) if case.allows(where) else ():
             fresh, k = Index("i", N), Index("k", case.known.network.width(layer))
             entry = base[layer, i or fresh, k]
             product = Partial(node.f, entry) * Partial(entry, node.v)
@@ -87,13 +113,20 @@ def _layer_chain(node: Expr, case: Case) -> Iterator[Expr]:
 
 def _chain(node: Expr, case: Case) -> Iterator[Expr]:
     """d sigma(u)/dv = sigma'(u) du/dv, or through a layer."""
-    if isinstance(node, Partial) and isinstance(node.f, Sigma):
+    if isinstance(node, Partial) and not node.f.has(Partial):
+        yield from _layer_chain(node, case)
+    if not (isinstance(node, Partial) and case.allows("")):
+        return
+    if isinstance(node.f, Sigma):
         layer, u = node.f.args
         yield SigmaPrime(layer, u) * Partial(u, node.v)
-    if isinstance(node, Partial) and type(node.f) in SLOPES:
+    if isinstance(node.f, Loss):
+        target, u = node.f.args
+        if not depends(target, node.v, case.known):
+            yield LossPrime(target, u) * Partial(u, node.v)
+    if type(node.f) in SLOPES:
         (u,) = node.f.args
         yield SLOPES[type(node.f)](u) * Partial(u, node.v)
-    yield from _layer_chain(node, case)
 
 
 def _linearity(node: Expr, case: Case) -> Iterator[Expr]:
@@ -193,13 +226,13 @@ def _constant_or_sign(node: Expr, case: Case) -> Iterator[Expr]:
 
 def _premise(node: Expr, case: Case) -> Iterator[Expr]:
     """q = what a premise says of it, for a quantity or a number."""
-    for left, right in getattr(case.known, "premises", ()):
+    for left, right, name in getattr(case.known, "premises", ()):
+        if not case.allows(name):
+            continue
         if node == left and isinstance(left, Symbol):
             yield right
-        elif isinstance(node, Indexed) and isinstance(left, Indexed) and node.base == left.base:
-            names = dict(zip(left.indices, node.indices, strict=True))
-            if all(isinstance(old, Index) or old == new for old, new in names.items()):
-                yield right.xreplace(names)
+        elif (names := _matched(left, node)) is not None:
+            yield right.xreplace(names)
 
 
 RULES: dict[str, Rewriting] = {
@@ -215,10 +248,37 @@ RULES: dict[str, Rewriting] = {
     "Kronecker collapse": _collapse,
     "premise": _premise,
 }
-WHOLE: dict[str, Callable[[Expr, Expr, Definitions], bool]] = {
-    "distributive law": lambda before, after, known: equal_multiplied_out(before, after),
+NOTED = ("definition", "premise", "chain rule")  # whose use may need to be told apart
+WHOLE: dict[str, Callable[[Expr, Expr, Definitions, str | None], bool]] = {
+    "distributive law": lambda before, after, known, note: equal_multiplied_out(before, after),
     "premise": one_premise,
 }
+
+
+def _matched(pattern: Expr, node: Expr) -> dict[Expr, Expr] | None:
+    """Return what the indices of a pattern, an entry or the derivative of one in another, stand for."""
+    if isinstance(pattern, Partial) and isinstance(node, Partial):
+        f, v = _matched(pattern.f, node.f), _matched(pattern.v, node.v)
+        alike = f is not None and v is not None and all(f[key] == v[key] for key in f.keys() & v.keys())
+        return {**f, **v} if f is not None and v is not None and alike else None
+    if isinstance(pattern, Sum) and isinstance(node, Sum) and len(node.limits) == len(pattern.limits) == 1:
+        names = _matched(pattern.function, node.function)
+        (old, *range_), (new, *other) = pattern.limits[0], node.limits[0]
+        return names if names is not None and names.get(old) == new and range_ == other else None
+    if isinstance(pattern, Function) and pattern.func == node.func:
+        names = {}
+        for part, other in zip(pattern.args, node.args, strict=True):
+            found = {} if part == other else _matched(part, other)
+            if found is None or any(names.get(old, new) != new for old, new in found.items()):
+                return None
+            names |= found
+        return names
+    if not (isinstance(pattern, Indexed) and isinstance(node, Indexed) and node.base == pattern.base):
+        return None
+    pairs = list(zip(pattern.indices, node.indices, strict=True))
+    names = {old: new for old, new in pairs if isinstance(old, Index)}
+    fits = all(names[old] == new if old in names else old == new for old, new in pairs)
+    return names if fits else None
 
 
 def _splits(movable: Sequence[Expr], product: Expr) -> Iterator[tuple[Expr, Expr]]:

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Expr
+from sympy import Expr, Sum, preorder_traversal
 
 from derive.calculus.derivation import Derivation, Deriving
-from derive.calculus.rules import CHAIN, DEFINITION
+from derive.calculus.rules import CHAIN, DEFINITION, PREMISE
+from derive.costs import QUADRATIC
 from derive.equation import Equation
 from derive.network import Network, Objective
-from derive.quantities import Index, N, Partial, b, total, w, z
+from derive.quantities import Index, N, Partial, a, b, total, w, y, z
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,15 @@ def output_delta(network: Network, objective: Objective) -> Derived:
     variable = z[last, objective.i, j]
     work = Deriving(Partial(objective.symbol, variable), network)
     work.step(DEFINITION, objective.symbol, objective.define(network), "the objective")
-    derivation = work.differentiate().done()
+    if network.softmax:
+        _through_softmax(work, network)
+    else:
+        work.differentiate()
+        for slope in network.output_slopes() if network.cancels and not objective.extra else ():
+            work.unfold(slope.lhs, slope.rhs, PREMISE, f"({slope.number})")
+    if network.cost != QUADRATIC and not objective.extra:
+        work.arrive_at_fraction()
+    derivation = work.done()
     return _derived("1.1", "output delta", network, objective, last, (j,), derivation)
 
 
@@ -80,9 +89,33 @@ def backpropagation(network: Network, objective: Objective) -> tuple[Derived, ..
             found.append(output_delta(network, objective))
         else:
             found.append(hidden_delta(network, objective, layer))
-        found.append(bias_gradient(network, objective, layer))
+        if network.has_bias(layer):
+            found.append(bias_gradient(network, objective, layer))
         found.append(weight_gradient(network, objective, layer))
     return tuple(found)
+
+
+def _through_softmax(work: Deriving, network: Network) -> Deriving:
+    """Open derivatives down to those of the softmax, which (1.7) gives; targets add up to 1."""
+    slope, one = network.softmax_slope(), network.targets_add_up()
+
+    def is_output(f: Expr) -> bool:
+        return getattr(f, "base", None) == a and bool(f.indices[0] == network.depth)
+
+    work.open_derivatives(is_output)
+    (m, *_), (_, other, j) = slope.lhs.f.indices[2:], slope.lhs.v.indices
+    i = slope.lhs.f.indices[1]
+    for partial in [node for node in preorder_traversal(work.now) if isinstance(node, Partial)]:
+        places = (*partial.f.indices[1:], *partial.v.indices[1:])
+        work.step(
+            PREMISE, partial, slope.rhs.xreplace(dict(zip((i, m, other, j), places, strict=True))), "(1.7)"
+        )
+    work.multiply_out().tidy()
+    (targets,) = (limit[0] for limit in one.lhs.limits)
+    for node in [node for node in preorder_traversal(work.now) if isinstance(node, Sum)]:
+        if getattr(node.function, "base", None) == y and node.limits[0][0].upper == targets.upper:
+            work.step(PREMISE, node, one.rhs, one.name)
+    return work
 
 
 def _parameter(network: Network, objective: Objective, layer: Expr, parameter: Expr) -> Derivation:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Sum, Symbol, expand
 
 from derive.network import Network, Objective, sample_cost
-from derive.quantities import Index, Sigma, SigmaPrime, b, delta, w
+from derive.quantities import Index, Loss, LossPrime, Sigma, SigmaPrime, b, delta, w
 from derive.theorems.lemma1 import LEMMA_1, Claim
 
 MAX_PARAMETERS = 50
@@ -74,7 +74,8 @@ class BruteForce:
 def affordable(network: Network) -> bool:
     """Say whether the expanded cost stays small enough: it swells with width and depth."""
     shape = network.architecture
-    return shape is not None and shape.n_parameters <= MAX_PARAMETERS and shape.depth <= MAX_DEPTH
+    small = shape is not None and shape.n_parameters <= MAX_PARAMETERS and shape.depth <= MAX_DEPTH
+    return small and not (network.softmax or network.cancels)
 
 
 def prove_by_brute_force(
@@ -93,7 +94,7 @@ def prove_by_brute_force(
         claimed_b = claim.bias_gradient(network, layer, i, j)
         claimed_w = claim.weight_gradient(network, layer, i, j, k)
         for row in range(1, int(j.upper) + 1):
-            cases = [(b[layer, j], claimed_b, {i: 1, j: row})]
+            cases = [(b[layer, j], claimed_b, {i: 1, j: row})] if network.has_bias(layer) else []
             columns = range(1, int(k.upper) + 1)
             cases += [(w[layer, j, k], claimed_w, {i: 1, j: row, k: col}) for col in columns]
             for parameter, claimed, values in cases:
@@ -107,6 +108,6 @@ def prove_by_brute_force(
 
 def _with_letters(expr: Expr, letters: dict[Expr, Symbol]) -> Expr:
     """Put one letter for each application of sigma or sigma', so that a polynomial remains."""
-    for application in expr.atoms(Sigma, SigmaPrime):
+    for application in expr.atoms(Sigma, SigmaPrime, Loss, LossPrime):
         letters.setdefault(application, Dummy("s"))
     return expr.xreplace(letters)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from derive.architecture import Architecture
+from derive.costs import SOFTMAX
 from derive.theorems.cost import cost
 from derive.theorems.damping import levenberg_marquardt
 from derive.theorems.descent import steepest_descent
 from derive.theorems.gram import gram
 from derive.theorems.slope import slopes
+from derive.theorems.softmax import softmax
 from derive.theorems.theorem import Theorem
 from derive.theorems.woodbury import woodbury
 
 
-def theorems() -> tuple[Theorem, ...]:
-    """Return the theorems, proved afresh."""
-    return (slopes(), cost(), steepest_descent(), levenberg_marquardt(), woodbury(), gram())
+def theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
+    """Return the theorems, proved afresh; of the activations only those of a network, if one is given."""
+    own = [slopes(), softmax()]
+    if architecture is not None:
+        names = sorted(set(architecture.activations))
+        own = [slopes(name for name in names if name != SOFTMAX), *([softmax()] if SOFTMAX in names else [])]
+    return (*own, cost(), steepest_descent(), levenberg_marquardt(), woodbury(), gram())

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from sympy import Expr, Integer, Symbol, preorder_traversal
+from sympy import Integer, Symbol
 
 from derive.architecture import Architecture
 from derive.calculus.derivation import Deriving
-from derive.calculus.rules import DEFINITION, open_partial
+from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
 from derive.quantities import C, Cost, Index, N, Partial, l, n, total
 from derive.theorems.levenberg_marquardt import p_old, s
@@ -49,11 +49,14 @@ def parameters_of_a_layer() -> Part:
 
 
 def count(architecture: Architecture) -> int:
-    """Return the number of parameters of an architecture by (6.3), summed over its layers."""
+    """Return the number of parameters of an architecture by (6.3), summed over its layers.
+
+    A layer without biases has n_l fewer.
+    """
     formula = parameters_of_a_layer().equation.rhs
     return sum(
-        int(formula.xreplace({n[l]: Integer(here), n[l - 1]: Integer(below)}))
-        for below, here in pairwise(architecture.sizes)
+        int(formula.xreplace({n[l]: Integer(here), n[l - 1]: Integer(below)})) - here * (not bias)
+        for (below, here), bias in zip(pairwise(architecture.sizes), architecture.biases, strict=True)
     )
 
 
@@ -62,17 +65,9 @@ def _opened(equation: Equation, given: Given, *uses: Equation) -> Part:
     work = Deriving(equation.lhs, given)
     for used in uses:
         work.step(DEFINITION, used.lhs, used.rhs, used.name)
-    while (partial := _closed(work.now, given)) is not None:
-        opening = open_partial(partial, given)
-        work.step(opening.rule, partial, opening.result)
+    work.open_derivatives(lambda f: getattr(f, "base", f) in given.moving)
     reason = "" if work.arrive(equation.rhs) else "the two sides differ in their normal form"
     return Part(equation, work.done(), given, reason)
-
-
-def _closed(expr: Expr, given: Given) -> Partial | None:
-    """Return the first derivative of something else than a moving quantity."""
-    partials = (node for node in preorder_traversal(expr) if isinstance(node, Partial))
-    return next((node for node in partials if getattr(node.f, "base", node.f) not in given.moving), None)
 
 
 def cost() -> Theorem:

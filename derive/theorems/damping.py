@@ -18,6 +18,7 @@ from sympy import Expr, IndexedBase, Integer, Symbol
 from derive.equation import Equation
 from derive.quantities import Index, mu, total
 from derive.theorems.levenberg_marquardt import (
+    MODEL,
     A,
     J,
     M,
@@ -38,7 +39,7 @@ t = Symbol("t", positive=True)  # 1/mu
 def gradient(step: StepEquations) -> Part:
     """Derive (2.8): d phi/dh."""
     start = step.gradient.start
-    given = Given((Equation("", "phi", phi, model()),))
+    given = Given((Equation("", MODEL, phi, model()),))
     return Part(Equation("2.8", "gradient of phi", start, step.gradient.result), step.gradient, given)
 
 

@@ -14,8 +14,9 @@ from sympy import Expr, Integer
 
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import differentiate
+from derive.costs import QUADRATIC
 from derive.network import Network, Objective, sample_cost
-from derive.quantities import L, SigmaPrime, a, b, delta, l, total, w, y, z
+from derive.quantities import L, LossPrime, SigmaPrime, a, b, delta, l, total, w, y, z
 from derive.theorems.backpropagation import (
     Derived,
     backpropagation,
@@ -29,7 +30,15 @@ MAX_UNROLLED_DEPTH = 12
 
 
 def _output(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
-    return SigmaPrime(layer, z[layer, i, j]) * (a[layer, i, j] - y[i, j])
+    """Return the lemma's (1.1): sigma'(z) (a - y), and l'(y, a) sigma'(z) for another loss than the square.
+
+    For a softmax or a logistic output with its cross-entropy it is a - y.
+    """
+    difference = a[layer, i, j] - y[i, j]
+    if network.softmax or network.cancels:
+        return difference
+    slope = SigmaPrime(layer, z[layer, i, j])
+    return slope * (difference if network.cost == QUADRATIC else LossPrime(y[i, j], a[layer, i, j]))
 
 
 def _hidden(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
@@ -96,9 +105,14 @@ def unfold_activations(network: Network) -> Callable[[Expr], Expr | None]:
     return unfold
 
 
-def derive_in_general(objective: Objective | None = None) -> tuple[Derived, ...]:
-    """Derive (1.1)-(1.4) at a symbolic layer l and symbolic widths, for any activation."""
-    network, objective = Network(), objective or sample_cost()
+def derive_in_general(
+    objective: Objective | None = None, network: Network | None = None
+) -> tuple[Derived, ...]:
+    """Derive (1.1)-(1.4) at a symbolic layer l and symbolic widths, for any activation.
+
+    The cost is the article's, or that of ``network``, which has no architecture.
+    """
+    network, objective = network or Network(), objective or sample_cost()
     return (
         output_delta(network, objective),
         hidden_delta(network, objective, l),
@@ -120,9 +134,11 @@ def check(network: Network, derived: tuple[Derived, ...], claim: Claim) -> tuple
     )
 
 
-def prove_in_general(claim: Claim = LEMMA_1, objective: Objective | None = None) -> tuple[Finding, ...]:
+def prove_in_general(
+    claim: Claim = LEMMA_1, objective: Objective | None = None, network: Network | None = None
+) -> tuple[Finding, ...]:
     """Prove (a): the four equations for every depth, width and differentiable activation."""
-    return check(Network(), derive_in_general(objective), claim)
+    return check(network or Network(), derive_in_general(objective, network), claim)
 
 
 def prove_layers(
@@ -139,9 +155,10 @@ def prove_unrolled(
 
     The cost is differentiated in w[l] and b[l] through every layer above, without a delta; the claim is
     unfolded down from (1.1). Quadratic in the depth, so deeper networks than ``MAX_UNROLLED_DEPTH`` rest
-    on the other half alone, and ``()`` is returned.
+    on the other half alone, and ``()`` is returned; so do those with a cross-entropy, whose (1.1) rests on
+    more than the rules.
     """
-    if network.depth > MAX_UNROLLED_DEPTH:
+    if network.depth > MAX_UNROLLED_DEPTH or network.softmax or network.cancels:
         return ()
     objective = objective or sample_cost()
     activations = unfold_activations(network)
@@ -156,10 +173,9 @@ def prove_unrolled(
         layer = Integer(number)
         j, k = network.index("j", layer), network.index("k", layer - 1)
         cost = objective.define(network)
-        cases = (
-            ("1.3", b[layer, j], claim.bias_gradient(network, layer, objective.i, j)),
-            ("1.4", w[layer, j, k], claim.weight_gradient(network, layer, objective.i, j, k)),
-        )
+        cases = [("1.4", w[layer, j, k], claim.weight_gradient(network, layer, objective.i, j, k))]
+        if network.has_bias(layer):
+            cases.insert(0, ("1.3", b[layer, j], claim.bias_gradient(network, layer, objective.i, j)))
         for equation, parameter, claimed in cases:
             holds = equal(differentiate(cost, parameter, network), claimed, unfold)
             findings.append(Finding(equation, layer, holds))

@@ -32,6 +32,7 @@ v = IndexedBase("v")  # v[q], the solution of the dual system
 p_old = IndexedBase("p")
 p_new = IndexedBase("p'")
 phi = Symbol("phi")
+MODEL = "the linearised residual, damped"
 M = Symbol("M", integer=True, positive=True)  # the number of residuals, N n_L
 s = Symbol("s", integer=True, positive=True)  # the number of parameters
 
@@ -42,6 +43,10 @@ class LinearModel:
     def definition(self, quantity: Expr) -> Expr | None:
         """Return what defines phi."""
         return model() if quantity == phi else None
+
+    def label(self, quantity: Expr) -> str:
+        """Return the name of the definition of phi."""
+        return MODEL if quantity == phi else ""
 
     def depends(self, quantity: Expr, variable: Expr) -> bool:
         """Say that phi and h move with h, and that J, r and mu do not."""
@@ -75,7 +80,7 @@ def step_equations() -> StepEquations:
     """Derive the normal equations and write down the dual system."""
     p, m = Index("p", s), Index("m", s)
     work = Deriving(Partial(phi, h[p]), LinearModel())
-    work.step(DEFINITION, phi, model(), "the linearised residual, damped")
+    work.step(DEFINITION, phi, model(), MODEL)
     gradient = work.differentiate().done()
     hessian = Deriving(Partial(gradient.result, h[m]), LinearModel()).differentiate().done()
     at_zero = gradient.result.replace(lambda e: isinstance(e, Indexed) and e.base == h, _zero)

@@ -16,6 +16,11 @@ from derive.quantities import Partial
 from derive.replay import replay
 
 
+def label(equation: Equation) -> str:
+    """Return how a step cites an equation: by its number, or by its name if it has none."""
+    return f"({equation.number})" if equation.number else equation.name
+
+
 @dataclass(frozen=True)
 class Given:
     """What a part of a theorem may use: equations that define quantities, and equations that are assumed.
@@ -48,9 +53,15 @@ class Given:
         )
 
     @property
-    def premises(self) -> tuple[tuple[Expr, Expr], ...]:
-        """The assumptions as pairs: either side may stand for the other."""
-        return tuple((equation.lhs, equation.rhs) for equation in self.assumptions)
+    def premises(self) -> tuple[tuple[Expr, Expr, str], ...]:
+        """The assumptions, each with its label: either side may stand for the other."""
+        return tuple((equation.lhs, equation.rhs, label(equation)) for equation in self.assumptions)
+
+    def label(self, quantity: Expr) -> str:
+        """Return the number or name of what defines a quantity, as a step cites it."""
+        letter = getattr(quantity, "base", quantity)
+        found = (eq for eq in self.definitions if letter == getattr(eq.lhs, "base", eq.lhs))
+        return next(map(label, found), "")
 
 
 @dataclass(frozen=True)
@@ -105,8 +116,7 @@ def proved(
     work = Deriving(equation.lhs if start is None else start, given)
     for used in uses:
         rule = DEFINITION if used in given.definitions else PREMISE
-        label = f"({used.number})" if used.number else used.name
-        work.unfold(used.lhs, used.rhs, rule, label)
+        work.unfold(used.lhs, used.rhs, rule, label(used))
     if work.now.has(Partial):
         work.differentiate()
     elif uses:

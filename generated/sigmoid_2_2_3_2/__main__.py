@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 104826fc8d3a2b76b58aee122fcff040204a03a2842745038c8fd1b5c35bd1b7
+# 64fe5e9ad0abe452dd4934ee848985f1c8a72f28b1da3a1eee8ed35575270e43
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -20,6 +20,7 @@ from .parameters import Array
 from .sample_steps import sample_steps
 from .train import descend
 
+LABEL = "2-2-3-2"
 N_SAMPLES = 5
 MAX_CHECKED = 200  # parameters looked at, one by one
 TINY = 1e-30  # a complex step has no cancellation, so it may be as small as this
@@ -75,7 +76,7 @@ def main() -> int:
         good = deviation <= limit
         failed += not good
         print(f"{'ok' if good else 'FAILED':6s}  {name:38s} {deviation:.1e} (limit {limit:.0e})")
-    print(f"2-2-3-2: {len(checks) - failed} of {len(checks)} checks passed, ", end="")
+    print(f"{LABEL}: {len(checks) - failed} of {len(checks)} checks passed, ", end="")
     print(f"{len(chosen)} of {N_PARAMETERS} parameters looked at one by one")
     return 1 if failed else 0
 

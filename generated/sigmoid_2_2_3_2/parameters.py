@@ -2,11 +2,11 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 104826fc8d3a2b76b58aee122fcff040204a03a2842745038c8fd1b5c35bd1b7
+# 64fe5e9ad0abe452dd4934ee848985f1c8a72f28b1da3a1eee8ed35575270e43
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
-"""Parameters of the network 2-2-3-2, and the checks on everything that comes in.
+"""Parameters of the network 2-2-3-2, and checks on what comes in.
 
-p holds W2, b2, ... one after another, layer by layer, each W row by row:
+p holds W2, b2, W3, b3, W4, b4 one after another, layer by layer, each W row by row:
 W[l] is n_l by n_(l-1), b[l] has n_l entries.
 """
 
@@ -23,10 +23,11 @@ Arrays: TypeAlias = tuple[Array, ...]
 
 SIZES = (2, 2, 3, 2)
 N_PARAMETERS = 23
+NAMES = ("W2", "b2", "W3", "b3", "W4", "b4")
 
 
 def unpack(p: Array) -> Arrays:
-    """Return the views W2, b2, W3, b3, ... of p, a contiguous vector of 23 entries."""
+    """Return the views of p, a contiguous vector of 23 entries, in the order of ``NAMES``."""
     return (
         p[0:4].reshape(2, 2),  # W2
         p[4:6],  # b2
@@ -38,7 +39,7 @@ def unpack(p: Array) -> Arrays:
 
 
 def pack(*blocks: ArrayLike) -> Array:
-    """Return the vector p that holds W2, b2, W3, b3, ...; the inverse of ``unpack``.
+    """Return the vector p that holds the blocks of ``NAMES``; the inverse of ``unpack``.
 
     Raises:
         ValueError: if a block is missing or has another shape.
@@ -46,9 +47,8 @@ def pack(*blocks: ArrayLike) -> Array:
     p = np.empty(N_PARAMETERS)
     views = unpack(p)
     if len(blocks) != len(views):
-        raise ValueError(f"expected {len(views)} blocks W2, b2, ..., got {len(blocks)}")
-    for position, (view, block) in enumerate(zip(views, blocks, strict=True)):
-        name = f"{'Wb'[position % 2]}{2 + position // 2}"
+        raise ValueError(f"expected {len(views)} blocks in the order of NAMES, got {len(blocks)}")
+    for name, view, block in zip(NAMES, views, blocks, strict=True):
         view[...] = as_floats(name, block, view.shape)
     return p
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 92b3ab99a599688380debb5a8618898ea713159b78fffbaa05e55a51948d3835
+# 55a79dc1aa9a1ae2f32871b4e9c3a4dd9c91030a1ff2629bfb38bd1f3cb274be
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -20,6 +20,7 @@ from .parameters import Array
 from .sample_steps import sample_steps
 from .train import descend
 
+LABEL = "4-8-8-2"
 N_SAMPLES = 5
 MAX_CHECKED = 200  # parameters looked at, one by one
 TINY = 1e-30  # a complex step has no cancellation, so it may be as small as this
@@ -75,7 +76,7 @@ def main() -> int:
         good = deviation <= limit
         failed += not good
         print(f"{'ok' if good else 'FAILED':6s}  {name:38s} {deviation:.1e} (limit {limit:.0e})")
-    print(f"4-8-8-2: {len(checks) - failed} of {len(checks)} checks passed, ", end="")
+    print(f"{LABEL}: {len(checks) - failed} of {len(checks)} checks passed, ", end="")
     print(f"{len(chosen)} of {N_PARAMETERS} parameters looked at one by one")
     return 1 if failed else 0
 

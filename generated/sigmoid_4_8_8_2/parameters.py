@@ -2,11 +2,11 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 92b3ab99a599688380debb5a8618898ea713159b78fffbaa05e55a51948d3835
+# 55a79dc1aa9a1ae2f32871b4e9c3a4dd9c91030a1ff2629bfb38bd1f3cb274be
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
-"""Parameters of the network 4-8-8-2, and the checks on everything that comes in.
+"""Parameters of the network 4-8-8-2, and checks on what comes in.
 
-p holds W2, b2, ... one after another, layer by layer, each W row by row:
+p holds W2, b2, W3, b3, W4, b4 one after another, layer by layer, each W row by row:
 W[l] is n_l by n_(l-1), b[l] has n_l entries.
 """
 
@@ -23,10 +23,11 @@ Arrays: TypeAlias = tuple[Array, ...]
 
 SIZES = (4, 8, 8, 2)
 N_PARAMETERS = 130
+NAMES = ("W2", "b2", "W3", "b3", "W4", "b4")
 
 
 def unpack(p: Array) -> Arrays:
-    """Return the views W2, b2, W3, b3, ... of p, a contiguous vector of 130 entries."""
+    """Return the views of p, a contiguous vector of 130 entries, in the order of ``NAMES``."""
     return (
         p[0:32].reshape(8, 4),  # W2
         p[32:40],  # b2
@@ -38,7 +39,7 @@ def unpack(p: Array) -> Arrays:
 
 
 def pack(*blocks: ArrayLike) -> Array:
-    """Return the vector p that holds W2, b2, W3, b3, ...; the inverse of ``unpack``.
+    """Return the vector p that holds the blocks of ``NAMES``; the inverse of ``unpack``.
 
     Raises:
         ValueError: if a block is missing or has another shape.
@@ -46,9 +47,8 @@ def pack(*blocks: ArrayLike) -> Array:
     p = np.empty(N_PARAMETERS)
     views = unpack(p)
     if len(blocks) != len(views):
-        raise ValueError(f"expected {len(views)} blocks W2, b2, ..., got {len(blocks)}")
-    for position, (view, block) in enumerate(zip(views, blocks, strict=True)):
-        name = f"{'Wb'[position % 2]}{2 + position // 2}"
+        raise ValueError(f"expected {len(views)} blocks in the order of NAMES, got {len(blocks)}")
+    for name, view, block in zip(NAMES, views, blocks, strict=True):
         view[...] = as_floats(name, block, view.shape)
     return p
 

@@ -1,0 +1,129 @@
+"""What the cost of one sample is made of: a loss of each target and output, by name.
+
+The quadratic cost is the article's and is written out in every derivation. Of any other loss l(y, a) a
+derivation needs no more than that it is differentiable in a; what it is stands here, with its slope dl/da,
+which is found from the definition, and with the form that is computed. The cross-entropy of a softmax output
+is written out, too: there the outputs of a sample hang together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sympy import Abs, Expr, Heaviside, Max, Min, Piecewise, Rational, Symbol, exp, log, sign, tanh
+from sympy.codegen.cfunctions import log1p
+
+from derive.activations import A, Z
+from derive.activations.equality import same_on_reals
+from derive.activations.functions import Above, plainly
+from derive.errors import NotProvedError
+
+Y = Symbol("y", real=True)
+QUADRATIC = "quadratic"
+CROSS_ENTROPY = "cross-entropy"
+SOFTMAX = "softmax"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A loss l(y, a) of a target and an output; the cost of a sample is its sum over the outputs.
+
+    ``definition`` is in ``Y`` and ``A``. ``stable`` equals it and computes without overflow or loss of
+    digits: a function of ``Y`` and ``A``, or, where the activation of the output is ``output``, of ``Y`` and
+    the weighted input ``Z``. ``proposed`` is dl/da as it is computed, used only if it is proved. ``targets``
+    are any numbers, "fractions" between 0 and 1, or "shares", from 0 and with the sum 1 for each sample.
+    """
+
+    name: str
+    definition: Expr
+    stable: Expr
+    proposed: Expr | None = None
+    output: str | None = None
+    targets: str = ""
+    side_condition: str = ""
+
+    def slope(self) -> Expr:
+        """Return dl/da as it is computed, in ``Y`` and ``A``.
+
+        Raises:
+            NotProvedError: if it, or the stable form, is not proved.
+        """
+        if not self._stable_is_definition:
+            raise NotProvedError(
+                f"the stable form of the cost {self.name} is not proved to be its definition"
+            )
+        derivative = self.definition.diff(A).replace(sign, lambda u: Above(u) - Above(-u))
+        derivative = derivative.replace(Heaviside, lambda u, *at_zero: Above(u))
+        if self.proposed is None:
+            return derivative
+        if not _same(derivative, self.proposed, at_breaks=False):
+            raise NotProvedError(f"{self.proposed} is not proved to be the slope of the cost {self.name}")
+        return self.proposed
+
+    @cached_property
+    def _stable_is_definition(self) -> bool:
+        return _same(self.definition, self.stable)
+
+
+def _same(left: Expr, right: Expr, *, at_breaks: bool = True) -> bool:
+    """Decide for all y and a (or z, of a logistic output) whether two expressions agree.
+
+    Either both are functions of r = a - y alone, or both are linear in y with coefficients in one variable.
+    """
+    if left == right:
+        return True
+    if right.has(Z):
+        left = left.xreplace({A: 1 / (1 + exp(-Z))})
+        return all(same_on_reals(u, v, at_breaks=at_breaks) for u, v in _by_target(left, right))
+    shifted = (side.xreplace({A: Z + Y}) for side in (left, right))
+    u, v = (plainly(side).replace(lambda e: e.is_Add, lambda e: e.func(*e.args)) for side in shifted)
+    return not (u.has(Y) or v.has(Y)) and bool(same_on_reals(u, v, at_breaks=at_breaks))
+
+
+def _by_target(left: Expr, right: Expr) -> list[tuple[Expr, Expr]]:
+    """Return the coefficients of 1 and y on both sides, linear in y."""
+    pairs = []
+    for value in (0, 1):  # a linear function is known by two values
+        pairs.append((left.xreplace({Y: Rational(value)}), right.xreplace({Y: Rational(value)})))
+    if any(side.diff(Y, 2) != 0 for side in (left, right)):
+        raise NotProvedError("expected a loss that is linear in the target")
+    return pairs
+
+
+_R = A - Y
+_CLIPPED = Max(Min(_R, 1), -1)
+
+_KNOWN = (
+    Cost(QUADRATIC, (Y - A) ** 2 / 2, (Y - A) ** 2 / 2),
+    Cost(
+        "log-cosh",
+        log((exp(_R) + exp(-_R)) / 2),
+        Abs(_R) + log1p(exp(-2 * Abs(_R))) - log(2),
+        tanh(_R),
+    ),
+    Cost(
+        "huber",
+        Piecewise((_R - Rational(1, 2), _R > 1), (-_R - Rational(1, 2), _R < -1), (_R**2 / 2, True)),
+        _CLIPPED * (_R - _CLIPPED / 2),
+        _CLIPPED,
+    ),
+    Cost(
+        "binary-cross-entropy",
+        -Y * log(A) - (1 - Y) * log(1 - A),
+        Max(Z, 0) - Y * Z + log1p(exp(-Abs(Z))),
+        output="sigmoid",
+        targets="fractions",
+        side_condition="0 < a < 1",
+    ),
+    Cost(
+        CROSS_ENTROPY,
+        -Y * log(A),
+        -Y * log(A),
+        output=SOFTMAX,
+        targets="shares",
+        side_condition="a > 0",
+    ),
+)
+
+COSTS = {cost.name: cost for cost in _KNOWN}

@@ -1,0 +1,14 @@
+"""Functions that NumPy lacks, as a module that is tested here and copied into the packages that need it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from derive.special.functions import erf, normal_cdf
+
+__all__ = ["erf", "normal_cdf", "source"]
+
+
+def source() -> str:
+    """Return the text of the module, docstring first; an emitted package carries it as ``special.py``."""
+    return files("derive.special").joinpath("functions.py").read_text(encoding="utf-8")

@@ -1,0 +1,187 @@
+"""What the proof says: equations with canonical indices, found again by the normal form of a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sympy import Expr, Indexed, Integer, Sum
+
+from derive.activations import Z, activation
+from derive.architecture import Architecture
+from derive.calculus.normal_form import normal_form
+from derive.costs import SOFTMAX
+from derive.numbered import residual_equation, step_list
+from derive.program.lowering import Computed, plainly
+from derive.program.routines import (
+    computed,
+    computed_cost,
+    forward_equations,
+    name_array,
+    weighted_inputs_needed,
+)
+from derive.proof import Proof
+from derive.quantities import Cost, Index, N, Partial, a, m, q, z
+from derive.theorems import levenberg_marquardt as lm
+from derive.verification.spelling import as_code, rounded
+from derive.verification.values import Group, Held, place
+
+
+@dataclass(frozen=True)
+class Known:
+    """An equation: its number, and both sides in canonical indices."""
+
+    number: str
+    letter: Expr
+    right: Expr
+    leaves: Group
+
+
+class Knowledge:
+    """The equations of a proof, to be found by value."""
+
+    def __init__(self, proof: Proof, equations: Iterable[Computed]) -> None:
+        """Read equations; ``kept`` are the letters that the tuple ``activations`` of a package holds."""
+        self._network = proof.network
+        self._linear = linear_layers(proof.architecture)
+        self.systems = ((proof.step.primal, lm.h), (proof.step.dual, lm.v))
+        self._by_key: dict[tuple[Group, str], list[Known]] = {}
+        self._by_letter: dict[Expr, Known] = {}
+        self._aliases: dict[Expr, Indexed] = {}
+        self._keys: dict[Expr, str] = {}
+        self._found: dict[tuple[Group, Expr], tuple[Known, ...]] = {}
+        items = list(equations)
+        for item in items:
+            self.add(known(item))
+        backward = [item for item in items if item.equation.number not in ("0.2", "0.3")]
+        self.kept = tuple(_kept(proof.architecture, weighted_inputs_needed(backward)))
+
+    def add(self, item: Known) -> None:
+        """Make an equation known."""
+        self._by_key.setdefault((item.leaves, self.key(item.right)), []).append(item)
+        self._by_letter[item.letter] = item
+        if isinstance(item.right, Indexed):
+            self._aliases[item.letter] = item.right
+
+    def of(self, letter: Expr) -> Known:
+        """Return the equation for a letter."""
+        return self._by_letter[letter]
+
+    def key(self, expr: Expr) -> str:
+        """Return the normal form, with a residual written out and z for the a of a linear layer."""
+        if expr not in self._keys:
+            try:
+                self._keys[expr] = rounded(normal_form(self._written_out(expr)))
+            except ValueError:
+                self._keys[expr] = f"? {expr}"
+        return self._keys[expr]
+
+    def find(self, held: Held) -> tuple[Known, ...]:
+        """Return the equations that give this value."""
+        asked = (held.leaves, held.expr)
+        if asked not in self._found:
+            found = list(self._by_key.get((held.leaves, self.key(held.expr)), ()))
+            letter = self._by_letter.get(held.expr)
+            if letter is not None and letter.leaves == held.leaves and letter not in found:
+                found.append(letter)
+            self._found[asked] = tuple(found)
+        return self._found[asked]
+
+    def holds(self, held: Held, letter: Expr) -> bool:
+        """Say whether this is the value of a letter."""
+        wanted = self._by_letter[letter]
+        if held.leaves != wanted.leaves:
+            return False
+        return bool(held.expr == letter or self.key(held.expr) == self.key(wanted.right))
+
+    def folded(self, held: Held, number: str = "") -> Held:
+        """Write the letter for a value that an equation gives; a letter stays as it is.
+
+        Under the comment of one equation, a part that happens to be the value of another stays written out:
+        of z/sqrt(1 + z^2) the root may be an activation.
+        """
+        if isinstance(held.expr, (Indexed, Partial)):
+            return held
+        found = [item for item in self.find(held) if number in ("", item.number)]
+        return Held(found[0].letter, held.leaves) if found else held
+
+    def _written_out(self, expr: Expr) -> Expr:
+        """Write out what has two names, and let every function put its arguments in order again."""
+        if isinstance(expr, Indexed):
+            return self._unfolded(expr)
+        if isinstance(expr, Partial) or not expr.args:
+            return expr
+        if isinstance(expr, Sum):
+            return expr.func(self._written_out(expr.function), *expr.limits)
+        arguments = [self._written_out(arg) for arg in expr.args]
+        same = all(new is old for new, old in zip(arguments, expr.args, strict=True))
+        return expr if same else expr.func(*arguments)
+
+    def _unfolded(self, quantity: Indexed) -> Expr:
+        if quantity.base == lm.r and len(quantity.indices) == 2:
+            known_as = residual_equation(self._network)
+            given = dict(zip(known_as.lhs.indices, quantity.indices, strict=True))
+            return self._written_out(known_as.rhs.xreplace(given))
+        if quantity.base == a and quantity.indices[0] in self._linear:
+            return z[quantity.indices]
+        alias = self._aliases.get(quantity)
+        return quantity if alias is None else self._unfolded(alias)
+
+
+def linear_layers(architecture: Architecture) -> frozenset[Integer]:
+    """Return the layers whose activation is the identity: (0.3) then only says that a is z."""
+    named = enumerate(architecture.activations, start=2)
+    return frozenset(
+        Integer(layer) for layer, name in named if name != SOFTMAX and activation(name).stable == Z
+    )
+
+
+def array_equations(proof: Proof) -> list[Computed]:
+    """Return all that the array code computes, with sigma, sigma' and the loss in their stable forms."""
+    network = proof.network
+    derived = [computed(network, item.equation) for item in (*proof.mean, *proof.output)]
+    cost = [computed_cost(network), plainly(residual_equation(network))]
+    steps = [plainly(step) for step in step_list(proof.step)]
+    return [*forward_equations(network), *cost, *derived, *steps]
+
+
+def known(item: Computed) -> Known:
+    """Read an equation in canonical indices, its right-hand side as code is read."""
+    equation = item.equation
+    free = axes_of(equation.lhs)
+    renaming = {index: place(position, index.upper) for position, index in enumerate(free)}
+    right = as_code(item.rhs).xreplace(renaming)
+    return Known(
+        equation.number, equation.lhs.xreplace(renaming), right, tuple(index.upper for index in free)
+    )
+
+
+def _kept(architecture: Architecture, needed: set[str]) -> Iterator[Expr]:
+    """Yield the letters of the tuple ``activations``: every a, before it z, m and q where they are read."""
+    for layer, size in enumerate(architecture.sizes[1:], start=2):
+        i, j = place(0, N), place(1, Integer(size))
+        for letter in (z[layer, i, j], m[layer, i], q[layer, i], a[layer, i, j]):
+            if letter.base == a or name_array(letter)[0] in needed:
+                yield letter
+
+
+def axes_of(quantity: Expr) -> tuple[Index, ...]:
+    """Return the indices of a quantity that are axes of its array: samples first, then neurons."""
+    if isinstance(quantity, Partial):
+        return (*axes_of(quantity.f), *axes_of(quantity.v))
+    if quantity == Cost or not isinstance(quantity, Indexed):
+        return ()
+    return tuple(index for index in quantity.indices if isinstance(index, Index))
+
+
+def blocks(architecture: Architecture) -> Mapping[str, tuple[int, int, int, tuple[int, ...]]]:
+    """Return where each W and b lies in p: layer, start, stop and shape, in the order of p."""
+    found, start = {}, 0
+    for layer in range(2, architecture.depth + 1):
+        rows, columns = architecture.sizes[layer - 1], architecture.sizes[layer - 2]
+        shapes = [("W", (rows, columns))] + [("b", (rows,))] * architecture.biases[layer - 2]
+        for letter, shape in shapes:
+            stop = start + rows * (columns if letter == "W" else 1)
+            found[f"{letter}{layer}"] = (layer, start, stop, shape)
+            start = stop
+    return found

@@ -1,0 +1,59 @@
+"""Which functions of a package are not proved, and why. Whatever else calls NumPy must be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from derive.verification.source import Source
+
+_LOOP = "decides which steps to take; each step is a function that is proved"
+_DRAW = "draws or cuts sample numbers; no mathematics of the network"
+_CHECK = "compares numbers to check the package; nothing rests on it"
+
+UNPROVED: Mapping[tuple[str, str], str] = {
+    ("__main__.py", "relative"): _CHECK,
+    ("__main__.py", "main"): _CHECK,
+    ("parameters.py", "pack"): "copies blocks that a person gives into the views of unpack, which is proved",
+    ("parameters.py", "initial_parameters"): "draws a random start",
+    ("train.py", "gradient_descent"): _LOOP,
+    ("train.py", "sgd"): _LOOP,
+    ("train.py", "levenberg_marquardt"): _LOOP,
+    ("train.py", "_Batches.__init__"): "allocates buffers of a loop",
+    ("train.py", "_Batches.descend"): "gathers the rows of a batch; the step that it takes is proved",
+    ("train.py", "_trial"): "catches a singular system; the step that it takes is proved",
+    ("train.py", "_draw_rows"): _DRAW,
+    ("train.py", "_draw"): _DRAW,
+    ("train.py", "_chunks"): _DRAW,
+    ("train.py", "_given"): _DRAW,
+    ("train.py", "_check"): "refuses settings that make no sense",
+    ("parameters.py", "check_count"): "refuses a bad number of samples",
+    ("lm_step.py", "_prepare"): "checks mu; proved where a step calls it",
+}
+
+
+def functions(source: Source) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield every function and method of a file by its qualified name."""
+    for name, node in source.definitions.items():
+        if isinstance(node, ast.FunctionDef):
+            yield name, node
+        else:
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef):
+                    yield f"{name}.{member.name}", member
+
+
+def computes(node: ast.FunctionDef, source: Source) -> bool:
+    """Say whether a function uses NumPy or ``math`` in its body, or multiplies matrices."""
+    mathematical = {
+        name
+        for name, (module, _) in source.imports.items()
+        if module in ("numpy", "math") and name != "isfinite"
+    }
+    for statement in node.body:
+        for part in ast.walk(statement):
+            if isinstance(part, ast.Name) and part.id in mathematical:
+                return True
+            if isinstance(part, ast.MatMult):
+                return True
+    return False

@@ -1,0 +1,116 @@
+"""The files of a package as syntax trees: functions, classes, constants, and the equations that lines cite.
+
+A file is data: it is parsed and never run.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+_CITED = re.compile(r"# \((\d\.\d+(?:, \d\.\d+)*)\)")
+
+Definition = ast.FunctionDef | ast.ClassDef
+
+
+class SourceError(ValueError):
+    """A file that is not Python, or not of the form that packages have."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass
+class Source:
+    """One file: what it defines and imports, and what its comments cite."""
+
+    name: str
+    lines: list[str]
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    constants: dict[str, ast.expr] = field(default_factory=dict)
+    imports: dict[str, tuple[str, str]] = field(default_factory=dict)  # name: (module, its name there)
+    cited: dict[int, str] = field(default_factory=dict)  # by line: the equation that a statement cites
+    headings: list[int] = field(default_factory=list)  # lines that hold nothing but an equation's comment
+
+    def statement(self, line: int) -> str:
+        """Return the text of a line, without its comment."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return text.split("  #")[0].strip()
+
+    def number(self, node: ast.stmt) -> str:
+        """Return the number of the equation that a statement cites; empty if it cites none."""
+        last = node.end_lineno or node.lineno
+        return next((self.cited[k] for k in range(node.lineno, last + 1) if k in self.cited), "")
+
+    def heading(self, line: int) -> int:
+        """Return the line of the last equation's comment above a line."""
+        return max((k for k in self.headings if k < line), default=0)
+
+
+@lru_cache(maxsize=32)
+def read_source(name: str, text: str) -> Source:
+    """Parse a file; what comes back is shared and only read.
+
+    Raises:
+        SourceError: if it is not Python, or does at the top what no package does.
+    """
+    try:
+        tree = ast.parse(text)
+        source = Source(name, text.splitlines())
+        _comments(source, text)
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise SourceError(f"is not Python: {error.args[0]}", getattr(error, "lineno", 1) or 1) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SourceError(f"cannot be parsed: {error}", 1) from None
+    for node in tree.body:
+        _define(source, node)
+    return source
+
+
+def _define(source: Source, node: ast.stmt) -> None:
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            _free(source, name, node)
+            source.definitions[name] = node
+        case ast.ImportFrom(module=module, names=names, level=level):
+            for alias in names:
+                _free(source, alias.asname or alias.name, node)
+                where = f".{module or ''}" if level else str(module)
+                source.imports[alias.asname or alias.name] = (where, alias.name)
+        case ast.Import(names=names):
+            for alias in names:
+                _free(source, alias.asname or alias.name, node)
+                source.imports[alias.asname or alias.name] = (alias.name, "")
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            _free(source, name, node)
+            source.constants[name] = value
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+            _free(source, name, node)
+            source.constants[name] = value
+        case ast.Expr(value=ast.Constant()):
+            pass
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))) if source.name == "__main__.py":
+            pass
+        case _:
+            raise SourceError("does at the top of the file what no package does", node.lineno)
+
+
+def _free(source: Source, name: str, node: ast.stmt) -> None:
+    if name in source.definitions or name in source.constants or name in source.imports:
+        raise SourceError(f"defines {name} twice", node.lineno)
+
+
+def _comments(source: Source, text: str) -> None:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        if not token.line[: token.start[1]].strip():
+            if re.match(r"# \(\d\.\d", token.string):
+                source.headings.append(token.start[0])
+        elif match := _CITED.fullmatch(token.string):
+            source.cited[token.start[0]] = match[1]

@@ -1,0 +1,124 @@
+"""Equations in the functions and numbers that code is read as."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from math import isfinite
+
+from sympy import (
+    Abs,
+    Expr,
+    Indexed,
+    Max,
+    Min,
+    Mul,
+    Number,
+    NumberSymbol,
+    Piecewise,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    erf,
+    exp,
+)
+
+from derive.activations.functions import Above, NormalCdf, expm1, log1p
+from derive.quantities import Greatest, Partial
+from derive.verification.calls import ELEMENTWISE
+from derive.verification.functions import (
+    ErrorFunction,
+    Exponential,
+    Maximum,
+    NormalLaw,
+    Positive,
+    Where,
+    largest,
+    magnitude,
+    minimum,
+    relation,
+)
+
+DENOMINATOR = 10**6  # a float that a fraction with at most this denominator rounds to stands for it
+
+_FRACTION = re.compile(r"(-?[0-9]+)/([0-9]+)")
+_SPELLED = {
+    exp: Exponential,
+    expm1: ELEMENTWISE["expm1"][1],
+    log1p: ELEMENTWISE["log1p"][1],
+    NormalCdf: NormalLaw,
+    erf: ErrorFunction,
+    Abs: magnitude,
+    Above: Positive,
+}
+
+
+def as_code(expr: Expr) -> Expr:
+    """Write functions, minima, maxima and cases as emitted calls are read; round constants."""
+    if isinstance(expr, (Number, NumberSymbol)):
+        return constant(expr)
+    if isinstance(expr, (Indexed, Partial)) or not expr.args:
+        return expr
+    if getattr(expr, "is_number", False):
+        return constant(expr)
+    if getattr(expr, "is_Relational", False):
+        return relation(type(expr).__name__, *(as_code(arg) for arg in expr.args))
+    if isinstance(expr, Piecewise):
+        *cases, last = expr.args
+        value = as_code(last[0])
+        for case in reversed(cases):
+            value = Where(as_code(case[1]), as_code(case[0]), value)
+        return value
+    if isinstance(expr, Greatest):
+        return largest(as_code(expr.function), expr.limits[0][0])
+    if isinstance(expr, Sum):
+        return expr.func(as_code(expr.function), *expr.limits)
+    if isinstance(expr, Mul):
+        return _product(expr)
+    if isinstance(expr, Pow) and expr.exp.is_Integer:
+        return as_code(expr.base) ** expr.exp
+    arguments = [as_code(arg) for arg in expr.args]
+    if isinstance(expr, Max):
+        return Maximum(*arguments)
+    if isinstance(expr, Min):
+        value = arguments[0]
+        for other in arguments[1:]:
+            value = minimum(value, other)
+        return value
+    return _SPELLED.get(type(expr), expr.func)(*arguments)
+
+
+def _product(expr: Mul) -> Expr:
+    """Round the constants of a product at once, as they are printed."""
+    numbers = [arg for arg in expr.args if arg.is_number]
+    rest = [as_code(arg) for arg in expr.args if not arg.is_number]
+    return Mul(constant(Mul(*numbers)), *rest)
+
+
+def constant(value: Expr | float) -> Expr:
+    """Return a number as floating point sees it: a simple fraction that rounds to it, else the float.
+
+    1/3 and the literal 0.3333333333333333 are then the same: rounding is trusted, arithmetic is not.
+    """
+    if isinstance(value, (Rational, int)) and Rational(value).q <= DENOMINATOR:
+        return Rational(value)
+    number = float(value)
+    if not isfinite(number):
+        return Symbol(f"float {number}")
+    simple = Fraction(number).limit_denominator(DENOMINATOR)
+    if simple.numerator / simple.denominator == number:
+        return Rational(simple.numerator, simple.denominator)
+    return Rational(number)
+
+
+def rounded(key: str) -> str:
+    """Round the fractions in a normal form to 12 digits: products of floats are no better known."""
+    return _FRACTION.sub(_round, key)
+
+
+def _round(found: re.Match[str]) -> str:
+    digits = f"{Decimal(int(found[1])) / Decimal(int(found[2])):.11e}"
+    whole = int(Decimal(digits))
+    return str(whole) if Decimal(digits) == whole else digits

@@ -1,0 +1,304 @@
+"""What arrays hold, as index expressions, and the memory in which they lie.
+
+A value is an expression in canonical indices, one for each leaf of its axes; an axis that merges several (a
+flattened one) is a group of leaves. Memory is flat, perhaps with rows; an array is a view of a stretch of it.
+Two arrays that share memory are found to do so: writing one loses the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from sympy import Expr, Integer, KroneckerDelta, Mul
+
+from derive.quantities import Index
+
+Group = tuple[Expr, ...]
+NEW: Group = ()  # an axis that ``None`` makes, over which a value does not vary
+
+
+class Refusal(Exception):
+    """A statement that is not understood, or that does not do what it should."""
+
+
+@cache
+def place(position: int, extent: Expr) -> Index:
+    """Return the canonical free index of a leaf."""
+    return Index("abcdefgh"[position], extent)
+
+
+@dataclass(frozen=True)
+class Value:
+    """An expression in the canonical indices of its leaves, axis by axis."""
+
+    expr: Expr
+    axes: tuple[Group, ...]
+
+    @property
+    def leaves(self) -> Group:
+        """The extents of all leaves in order."""
+        return tuple(extent for group in self.axes for extent in group)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What is left of an array whose memory another has taken."""
+
+    line: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a stretch of memory holds, an expression in the canonical indices of its leaves."""
+
+    expr: Expr
+    leaves: Group
+
+
+@dataclass(eq=False)
+class Memory:
+    """``size`` entries (in each row, where ``lead`` gives the number of rows) and what they hold."""
+
+    size: Expr
+    lead: Group = ()
+    held: dict[tuple[Expr, Expr], Held | Lost] = field(default_factory=dict)
+    constant: bool = False
+    wanted: dict[tuple[Expr, Expr], Expr] = field(
+        default_factory=dict
+    )  # letters that stretches are meant for
+
+    def whole(self) -> View:
+        """Return all of it as an array."""
+        leaves = (*self.lead, self.size)
+        return View(self, Integer(0), self.size, leaves, tuple((k,) for k in range(len(leaves))))
+
+    def read(self, start: Expr, stop: Expr) -> Held:
+        """Return what a stretch holds."""
+        found = self.held.get((start, stop))
+        if isinstance(found, Lost):
+            raise Refusal(f"reads an array whose memory was overwritten in line {found.line}")
+        if found is None:
+            raise Refusal("reads an array that nothing has filled")
+        return found
+
+    def write(self, start: Expr, stop: Expr, held: Held, line: int) -> None:
+        """Fill a stretch; whatever else overlaps it is lost."""
+        if self.constant:
+            raise Refusal("writes an array that it is only lent to read")
+        for low, high in list(self.held):
+            apart = (low - stop).is_nonnegative or (start - high).is_nonnegative
+            if (low, high) != (start, stop) and not apart:
+                self.held[low, high] = Lost(line)
+        self.held[start, stop] = held
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A stretch of memory seen as an array: each axis names the leaves that it merges.
+
+    ``ties`` holds pairs of leaves that move together: the array is then a diagonal.
+    """
+
+    memory: Memory
+    start: Expr
+    stop: Expr
+    leaves: Group
+    axes: tuple[tuple[int, ...], ...]
+    ties: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def shape(self) -> tuple[Expr, ...]:
+        """The length of each axis."""
+        return tuple(Mul(*(self.leaves[leaf] for leaf in axis)) for axis in self.axes)
+
+    @property
+    def plain(self) -> bool:
+        """True if the axes are the leaves in their order, merged at most."""
+        order = [leaf for axis in self.axes for leaf in axis]
+        return not self.ties and all(self.axes) and order == list(range(len(self.leaves)))
+
+    # -- other views of the same entries ----------------------------------------------------------------
+
+    def transposed(self) -> View:
+        """Return the view with its axes in reverse."""
+        return replace(self, axes=self.axes[::-1])
+
+    def diagonal(self, before: str, after: str) -> View:
+        """Return the view that ``einsum`` gives for subscripts without a sum."""
+        letters = dict(zip(before[::-1], self.axes[::-1], strict=True))
+        if self.ties or set(after) != set(before) or len(set(after)) != len(after):
+            raise Refusal("np.einsum: only views are known, without sums")
+        ties = []
+        for letter, axis in zip(before, self.axes, strict=True):
+            kept = letters[letter]
+            if kept != axis:
+                if len(kept) != 1 or len(axis) != 1 or self.leaves[kept[0]] != self.leaves[axis[0]]:
+                    raise Refusal(f"np.einsum: axes {letter!r} differ in length")
+                ties.append((axis[0], kept[0]))
+        return replace(self, axes=tuple(letters[letter] for letter in after), ties=tuple(ties))
+
+    def indexed(self, kept: Sequence[bool]) -> View:
+        """Insert an axis where ``kept`` is False; the True ones are the axes in their order."""
+        if sum(kept) != len(self.axes):
+            raise Refusal(f"expected {len(self.axes)} indices, got {sum(kept)}")
+        axes = iter(self.axes)
+        return replace(self, axes=tuple(next(axes) if keep else () for keep in kept))
+
+    def stretch(self, start: Expr, stop: Expr) -> View:
+        """Return entries start to stop of the last axis."""
+        whole = self.memory.whole()
+        if not self.plain or (self.leaves, self.axes) != (whole.leaves, whole.axes):
+            raise Refusal("takes a slice of what is itself a slice")
+        if not (start.is_nonnegative and (stop - start).is_positive):
+            raise Refusal(f"takes entries {start} to {stop}, which is empty or not known")
+        if not (self.memory.size - stop).is_nonnegative:
+            raise Refusal(f"takes entries up to {stop} of {self.memory.size}")
+        return replace(self, start=start, stop=stop, leaves=(*self.leaves[:-1], stop - start))
+
+    def reshaped(self, shape: Sequence[Expr]) -> View:
+        """Return the view with axes merged or split; one length may be -1."""
+        if not self.plain:
+            raise Refusal("reshapes an array whose entries are not in order")
+        leaves, axes = _regrouped(self.leaves, list(shape))
+        return replace(self, leaves=leaves, axes=axes)
+
+    # -- contents ---------------------------------------------------------------------------------------
+
+    def read(self) -> Value:
+        """Return what the array holds."""
+        held = self.memory.read(self.start, self.stop)
+        finer = _partition(held.leaves, self.leaves)
+        ties: dict[int, int] = {}
+        for one, other in self.ties:
+            if len(finer[one]) != 1 or len(finer[other]) != 1:
+                raise Refusal("takes the diagonal of merged axes")
+            ties[finer[one][0]] = finer[other][0]
+        axes = [[fine for leaf in axis for fine in finer[leaf]] for axis in self.axes]
+        order = [leaf for axis in axes for leaf in axis]
+        names = {leaf: place(new, held.leaves[leaf]) for new, leaf in enumerate(order)}
+        renaming = {
+            place(leaf, extent): names[ties.get(leaf, leaf)] for leaf, extent in enumerate(held.leaves)
+        }
+        groups = tuple(tuple(held.leaves[leaf] for leaf in axis) for axis in axes)
+        return Value(held.expr.xreplace(renaming), groups)
+
+    def filled(self, value: Value) -> Held:
+        """Return what the stretch holds once the view is given a value."""
+        if len(value.axes) != len(self.axes):
+            raise Refusal(f"shapes do not fit: {len(value.axes)} axes go into {len(self.axes)}")
+        finer: dict[int, Group] = {}
+        order: list[tuple[int, int]] = []
+        for group, axis in zip(value.axes, self.axes, strict=True):
+            wanted = tuple(self.leaves[leaf] for leaf in axis)
+            if group == wanted:
+                finer |= {leaf: (self.leaves[leaf],) for leaf in axis}
+                order += [(leaf, 0) for leaf in axis]
+            elif len(wanted) == 1 and group and Mul(*group) == wanted[0]:
+                finer[axis[0]] = group
+                order += [(axis[0], part) for part in range(len(group))]
+            else:
+                raise Refusal(f"shapes do not fit: {_sizes(group)} goes into {_sizes(wanted)}")
+        if self.ties:
+            return self._on_diagonal(value, [leaf for leaf, _ in order])
+        parts = [(leaf, part) for leaf in sorted(finer) for part in range(len(finer[leaf]))]
+        positions = {key: number for number, key in enumerate(parts)}
+        leaves = tuple(finer[leaf][part] for leaf, part in positions)
+        renaming = {
+            place(old, leaves[positions[key]]): place(positions[key], leaves[positions[key]])
+            for old, key in enumerate(order)
+        }
+        return Held(value.expr.xreplace(renaming), leaves)
+
+    def _on_diagonal(self, value: Value, order: list[int]) -> Held:
+        """Replace what lies on the diagonal: old + delta (new - old on the diagonal)."""
+        held = self.memory.read(self.start, self.stop)
+        if held.leaves != self.leaves:
+            raise Refusal("writes the diagonal of merged axes")
+        new = value.expr.xreplace(
+            {place(k, self.leaves[leaf]): place(leaf, self.leaves[leaf]) for k, leaf in enumerate(order)}
+        )
+        old = held.expr.xreplace({place(p, self.leaves[p]): place(q, self.leaves[q]) for p, q in self.ties})
+        deltas = [KroneckerDelta(place(p, self.leaves[p]), place(q, self.leaves[q])) for p, q in self.ties]
+        return Held(held.expr + Mul(*deltas) * (new - old), held.leaves)
+
+
+def fresh(value: Value) -> View:
+    """Return a new array that holds a value."""
+    lengths = tuple(Mul(*group) for group in value.axes)
+    memory = Memory(lengths[-1] if lengths else Integer(1), lengths[:-1])
+    view = memory.whole()
+    if not lengths:
+        raise Refusal("expected an array")
+    memory.held[view.start, view.stop] = view.filled(value)
+    return view
+
+
+def _partition(fine: Group, coarse: Group) -> list[list[int]]:
+    """Say which of the fine leaves make each coarse one."""
+    found, position = [], 0
+    for extent in coarse:
+        taken: list[int] = []
+        while position < len(fine) and (not taken or Mul(*(fine[k] for k in taken)) != extent):
+            taken.append(position)
+            position += 1
+        if Mul(*(fine[k] for k in taken)) != extent:
+            raise Refusal("reads memory in another shape than it was filled in")
+        found.append(taken)
+    if position != len(fine):
+        raise Refusal("reads memory in another shape than it was filled in")
+    return found
+
+
+def _regrouped(leaves: Group, shape: list[Expr]) -> tuple[Group, tuple[tuple[int, ...], ...]]:
+    """Match leaves with the lengths of a new shape, from the left up to -1 and from the right after it."""
+    rest = list(leaves)
+    left: list[list[Expr]] = []
+    right: list[list[Expr]] = []
+    if shape.count(Integer(-1)) > 1:
+        raise Refusal("reshapes with two lengths of -1")
+    free = shape.index(Integer(-1)) if Integer(-1) in shape else None
+    before, after = (shape, []) if free is None else (shape[:free], shape[free + 1 :])
+    while before:
+        left += _match(rest, before, 0)
+    while after:
+        right = _match(rest, after, -1) + right
+    groups = left + ([] if free is None else [rest]) + right
+    if free is None and rest:
+        if any(extent != 1 for extent in rest) or not groups:
+            raise Refusal(f"reshapes {_sizes(leaves)} into {_sizes(tuple(shape))}")
+        groups[-1] = groups[-1] + rest
+    new: list[Expr] = []
+    axes = []
+    for group in groups:
+        axes.append(tuple(range(len(new), len(new) + len(group))))
+        new += group
+    return tuple(new), tuple(axes)
+
+
+def _match(rest: list[Expr], wanted: list[Expr], end: int) -> list[list[Expr]]:
+    """Take a leaf, or several, for a length; or one leaf for several lengths, which split it."""
+    if not rest:
+        if wanted[end] != 1:
+            raise Refusal("reshapes an array into more entries than it has")
+        wanted.pop(end)
+        return [[Integer(1)]]
+    leaves, lengths = [rest.pop(end)], [wanted.pop(end)]
+    while Mul(*leaves) != Mul(*lengths):
+        ratio = Mul(*leaves) / Mul(*lengths)
+        more = ratio.is_integer and ratio != 1
+        if more and wanted and len(leaves) == 1:
+            lengths.append(wanted.pop(end))
+        elif not more and rest and len(lengths) == 1:
+            leaves.append(rest.pop(end))
+        else:
+            raise Refusal("reshapes an array into a shape that does not fit")
+    if end == -1:
+        leaves.reverse()
+        lengths.reverse()
+    return [leaves] if len(lengths) == 1 else [[length] for length in lengths]
+
+
+def _sizes(group: Group) -> str:
+    return "(" + ", ".join(str(extent) for extent in group) + ")"

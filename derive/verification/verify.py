@@ -1,0 +1,268 @@
+"""Verification of a package: its files against the proof for the architecture that its header names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from derive.architecture import Architecture
+from derive.costs import QUADRATIC
+from derive.errors import NotProvedError, UserError
+from derive.program.lowering import plainly
+from derive.proof import Proof, prove
+from derive.special import source as special_source
+from derive.theorems.descent import descent_update
+from derive.verification.entries import Entries
+from derive.verification.expected import Knowledge, array_equations
+from derive.verification.interpreter import Interpreter
+from derive.verification.objects import Located, Skipped, Trace
+from derive.verification.report import Finding, Proved, Report
+from derive.verification.scalars import check_sample_steps, scalar_knowledge
+from derive.verification.scope import UNPROVED, computes, functions
+from derive.verification.source import Source, SourceError, read_source
+from derive.verification.values import Refusal
+from derive.version import MARKER
+
+NEEDED = ("forward.py", "gradient.py", "lm_step.py", "parameters.py", "train.py")
+MAX_SCALARS = 2000
+MAX_BYTES = 64 * 2**20
+_HEADER = re.compile(rf"# {MARKER} .*\n# .*, by derive generate with the architecture\n# (.+)\n")
+
+
+class Verifier:
+    """Verifies packages against one proof; the equations are read once."""
+
+    def __init__(self, proof: Proof) -> None:
+        proof.require()
+        self.proof = proof
+        self.arrays = Knowledge(proof, array_equations(proof))
+        self.descent = Knowledge(proof, [plainly(descent_update())])
+
+    @cached_property
+    def scalars(self) -> Knowledge:
+        """The equations entry by entry, for the scalar step that small networks have."""
+        if self.proof.architecture.n_parameters > MAX_SCALARS:
+            raise Refusal(f"expected no scalar step for more than {MAX_SCALARS} parameters")
+        return scalar_knowledge(self.proof)
+
+    def verify(self, files: Mapping[str, str]) -> Report:
+        """Return what is proved of some files, and what is wrong with them; nothing is run."""
+        return _verify(self, files)
+
+
+def verify_files(files: Mapping[str, str], proof: Proof) -> Report:
+    """Prove that the files of a package compute what a proof derives; nothing is run.
+
+    Raises:
+        NotProvedError: if the proof itself does not hold.
+    """
+    return Verifier(proof).verify(files)
+
+
+def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
+    proof = verifier.proof
+    label = str(proof.architecture)
+    sources: dict[str, Source] = {}
+    findings: list[Finding] = []
+    for name, text in files.items():
+        try:
+            sources[name] = read_source(name, text)
+        except SourceError as error:
+            findings.append(Finding(name, error.line, "", "", str(error)))
+    if "special.py" in sources and not _special(files["special.py"]):
+        message = "differs from the functions that packages carry, which are trusted as they stand"
+        findings.append(Finding("special.py", 1, "", "", message))
+    missing = [name for name in NEEDED if name not in files]
+    findings += [Finding(name, 1, "", "", "is missing") for name in missing]
+    if findings:
+        return Report(label, (), tuple(findings))
+    arrays = Interpreter(sources, verifier.arrays)
+    for file, name, run in Entries(arrays, verifier.arrays, proof).all():
+        _attempt(findings, sources, file, name, run)
+    descent = Interpreter(sources, verifier.descent)
+    _attempt(findings, sources, "train.py", "descend", Entries(descent, verifier.descent, proof).descend)
+    runs = [arrays, descent]
+    if "sample_steps.py" in sources:
+
+        def steps() -> None:
+            runs.append(Interpreter(sources, verifier.scalars))
+            check_sample_steps(runs[-1], proof)
+
+        _attempt(findings, sources, "sample_steps.py", "sample_steps", steps)
+    traces = {key: trace for run in runs for key, trace in run.traces.items()}
+    failed = {key for run in runs for key in run.failed}
+    proved = []
+    for file, source in sources.items():
+        for name, node in functions(source) if file != "special.py" else ():
+            trace = traces.get((file, name))
+            if trace is not None and trace.lines and (file, name) not in failed:
+                proved.append(Proved(file, name, _count(source, node, trace), tuple(sorted(trace.numbers))))
+            if findings:  # what rests on something wrong was not reached
+                continue
+            if trace is not None:
+                findings += _never_run(source, name, node, trace)
+            elif (file, name) not in UNPROVED and computes(node, source):
+                message = "is not known: it computes, and nothing says what"
+                findings.append(Finding(file, node.lineno, name, "", message))
+    return Report(label, tuple(proved), tuple(dict.fromkeys(findings)))
+
+
+def _count(source: Source, node: ast.FunctionDef, trace: Trace) -> int:
+    """Return how many statements were read as mathematics: those that cite an equation, or else all."""
+    statements = [s for s in ast.walk(node) if isinstance(s, ast.stmt) and s is not node]
+    citing = sum(bool(source.number(s)) for s in statements if not isinstance(s, ast.For))
+    return citing or len(trace.lines) - bool(ast.get_docstring(node))
+
+
+def _never_run(source: Source, name: str, node: ast.FunctionDef, trace: Trace) -> list[Finding]:
+    """Find statements of a proved function that no run has reached, guards aside."""
+    found = []
+    for statement in _unguarded(node.body):
+        if statement.lineno not in trace.lines:
+            message = "is never run: nothing is proved of it"
+            found.append(
+                Finding(source.name, statement.lineno, source.statement(statement.lineno), "", message)
+            )
+    return found
+
+
+def _unguarded(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in body:
+        if isinstance(statement, ast.If) and not isinstance(statement.body[-1], ast.Raise):
+            yield from _unguarded([*statement.body, *statement.orelse])
+        elif isinstance(statement, (ast.Try, ast.For)):
+            yield from _unguarded(statement.body)
+        elif not isinstance(statement, (ast.If, ast.Pass)):
+            text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            if not text:
+                yield statement
+
+
+def verify_directory(directory: Path, note: Callable[[Proof], None] | None = None) -> Report:
+    """Read a package from disk, prove its lemma and verify it. What is read is data and never run.
+
+    Raises:
+        UserError: if there is no package, or its header names no architecture.
+    """
+    files = read_package(directory)
+    proof = prove(architecture_of(files, directory), brute_force=False)
+    if note is not None:
+        note(proof)
+    return verify_files(files, proof)
+
+
+def require_verified(files: Mapping[str, str], proof: Proof) -> None:
+    """Verify files that are about to be written.
+
+    Raises:
+        NotProvedError: naming the first finding.
+    """
+    report = verify_files(files, proof)
+    if not report.holds:
+        raise NotProvedError(f"not written, for the code is not what was proved: {report.findings[0]}")
+
+
+def read_package(directory: Path) -> dict[str, str]:
+    """Return the Python files of a folder.
+
+    Raises:
+        UserError: if it is not a folder with a package, or a file cannot be read.
+    """
+    if not directory.is_dir():
+        raise UserError(f"expected the folder of a generated package, got {directory}")
+    files = {}
+    try:
+        for path in sorted(directory.glob("*.py")):
+            if path.stat().st_size > MAX_BYTES:
+                raise UserError(f"{path} is larger than any generated file")
+            files[path.name] = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"expected {path} to be UTF-8 text") from None
+    if not files:
+        raise UserError(f"expected a generated package in {directory}, got no Python file")
+    return files
+
+
+def architecture_of(files: Mapping[str, str], directory: Path) -> Architecture:
+    """Read the architecture from the headers, which must agree.
+
+    Raises:
+        UserError: if a header is missing or they differ.
+    """
+    named = {}
+    for name, text in files.items():
+        match = _HEADER.match(text)
+        if match is not None:
+            named[name] = match[1]
+        elif name in NEEDED:
+            raise UserError(f"expected the header of a generated file in {directory / name}")
+    if not named or len(set(named.values())) != 1:
+        got = ", ".join(f"{text!r}" for text in sorted(set(named.values()))[:3]) or "none"
+        raise UserError(f"expected one architecture in the headers of {directory}, got {got}")
+    return _architecture(next(iter(named.values())), directory)
+
+
+def _architecture(line: str, directory: Path) -> Architecture:
+    """Read what a header names: an architecture, its cost, and one's own activations."""
+    cost, own = QUADRATIC, []
+    try:
+        text, *words = shlex.split(line)
+        while words:
+            match words:
+                case ["--cost", cost, *words]:
+                    pass
+                case ["--activation", formula, *words]:
+                    own.append(formula)
+                case _:
+                    raise ValueError
+    except ValueError:
+        raise UserError(
+            f"expected an architecture in the headers of {directory}, with --cost and --activation at most; "
+            f"got {line[:60]!r}"
+        ) from None
+    return Architecture.parse(text, cost, own)
+
+
+def _special(text: str) -> bool:
+    """Say whether a file is a header and then the functions that ``derive.special`` has."""
+    header = _HEADER.match(text)
+    if header is None or not text.endswith(special_source()):
+        return False
+    lines = text.removesuffix(special_source()).splitlines()
+    return all(line.startswith("#") for line in lines if line)
+
+
+def _attempt(
+    findings: list[Finding], sources: Mapping[str, Source], file: str, name: str, run: Callable[[], None]
+) -> None:
+    try:
+        run()
+    except Skipped:
+        return
+    except Located as located:
+        findings.append(_finding(located))
+    except Refusal as refusal:
+        source = sources[file]
+        node = next((node for qualname, node in functions(source) if qualname == name), None)
+        line = node.lineno if node else _constant_line(source, str(refusal).split()[0])
+        findings.append(Finding(file, line, name, "", str(refusal)))
+
+
+def _constant_line(source: Source, name: str) -> int:
+    return source.constants[name].lineno if name in source.constants else 1
+
+
+def _finding(located: Located) -> Finding:
+    source, node = located.source, located.node
+    number = source.number(node)
+    line, last = located.first, node.lineno
+    if len(located.suspects) == 1:
+        line = last = located.suspects[0].lineno
+    shown = source.statement(node.lineno if line != last else line)
+    return Finding(source.name, line, shown, number, located.message, last)
