@@ -11,10 +11,22 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from derive.cli_exercise import exercise
 from derive.errors import UserError
+from derive.options import (
+    ArchitectureText,
+    CostName,
+    NumberingName,
+    OwnActivations,
+    Verbose,
+    architecture_of,
+    deliver,
+    proved,
+    report,
+)
 
 if TYPE_CHECKING:
-    from derive.stages import Stages
+    pass
 
 app = typer.Typer(
     add_completion=False,
@@ -23,29 +35,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Derive backpropagation, prove it, and write the code from the proof.",
 )
-ArchitectureText = Annotated[
-    str,
-    typer.Argument(
-        metavar="ARCHITECTURE",
-        help="Layers, input first: 2-2-3-2, 8-32:tanh-1:linear, or a .toml or .json file.",
-    ),
-]
-NumberingName = Annotated[
-    str, typer.Option("--numbering", help="Equation numbers: own, or the article's: arxiv or siam.")
-]
-CostName = Annotated[
-    str,
-    typer.Option(
-        "--cost", help="quadratic, huber, log-cosh, a cross-entropy, or 'name: formula in a and y'."
-    ),
-]
-OwnActivations = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--activation", metavar="'NAME: EXPR'", help="An activation of your own, such as 'swoosh: z*tanh(z)'."
-    ),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say how long each stage took.")]
 
 
 def _version(wanted: bool) -> None:
@@ -76,13 +65,11 @@ def prove(
 ) -> None:
     """Prove Lemma 1 for an architecture; exit status 1 if anything is refuted."""
     from derive import show
-    from derive.architecture_file import read_architecture
     from derive.numbering import numbering as numbering_of
-    from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
     console, stages, numbers = Console(), Stages(), numbering_of(numbering)
-    proof = prove_lemma(read_architecture(architecture, cost, activation or ()), stages=stages)
+    proof = proved(architecture, cost, activation, stages)
     show.show_numbering(console, numbers)
     show.show_theorem(console, proof.network.in_general, numbers)
     if steps:
@@ -106,12 +93,11 @@ def describe(
 ) -> None:
     """Show the layers, shapes and parameters of a network, what its passes cost, and a drawing."""
     from derive import show
-    from derive.architecture_file import read_architecture
     from derive.describe import picture
 
-    shape = read_architecture(architecture, cost, activation or ())
+    shape = architecture_of(architecture, cost, activation)
     if output is not None:
-        _deliver(picture(shape, output.suffix), output, force)
+        deliver(picture(shape, output.suffix), output, force)
         return
     show.show_description(Console(), shape)
 
@@ -210,12 +196,10 @@ def latex(
     verbose: Verbose = False,
 ) -> None:
     """Print the derivation as a LaTeX document."""
-    from derive.architecture_file import read_architecture
     from derive.latex_document import latex_document
     from derive.latex_fragment import latex_fragment
     from derive.numbering import numbering as numbering_of
     from derive.printers.levels import Level
-    from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
     if level not in list(Level):
@@ -223,14 +207,14 @@ def latex(
     if fragment and cite_code:
         raise UserError("expected --fragment or --cite-code, got both; only the article cites code")
     stages, numbers = Stages(), numbering_of(numbering)
-    proof = prove_lemma(read_architecture(architecture, cost, activation or ()), stages=stages)
+    proof = proved(architecture, cost, activation, stages)
     with stages("print"):
         if fragment:
             text = latex_fragment(proof, Level(level), numbers)
         else:
             text = latex_document(proof, Level(level), numbers, cite_code=cite_code)
-    _deliver(text, output, force)
-    _report(stages, verbose)
+    deliver(text, output, force)
+    report(stages, verbose)
 
 
 @app.command(epilog="Example: [bold]derive page 2-2-3-2 -o lemma.html[/bold]")
@@ -246,18 +230,16 @@ def page(
     verbose: Verbose = False,
 ) -> None:
     """Print the proof as one web page to read and to step through, offline."""
-    from derive.architecture_file import read_architecture
     from derive.numbering import numbering as numbering_of
     from derive.page import page as page_of
-    from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
     stages, numbers = Stages(), numbering_of(numbering)
-    proof = prove_lemma(read_architecture(architecture, cost, activation or ()), stages=stages)
+    proof = proved(architecture, cost, activation, stages)
     with stages("print"):
         text = page_of(proof, numbers)
-    _deliver(text, output, force)
-    _report(stages, verbose)
+    deliver(text, output, force)
+    report(stages, verbose)
 
 
 @app.command(epilog="Example: [bold]derive notebook 2-2-3-2 -o lemma.ipynb[/bold]")
@@ -270,9 +252,7 @@ def notebook(
     force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
 ) -> None:
     """Write a notebook that derives, replays and checks the lemma again as it runs."""
-    from derive.architecture_file import read_architecture
     from derive.numbering import numbering as numbering_of
-    from derive.proof import prove as prove_lemma
 
     if str(output) != "-" and output.suffix != ".ipynb":
         raise UserError(f"expected a name ending in .ipynb for -o, got {str(output)!r}")
@@ -281,11 +261,8 @@ def notebook(
     except ImportError:
         raise UserError("expected nbformat to be installed: pip install 'backproof[notebook]'") from None
     numbers = numbering_of(numbering)
-    _deliver(
-        notebook_of(prove_lemma(read_architecture(architecture, cost, activation or ())), numbers),
-        output,
-        force,
-    )
+    proof = proved(architecture, cost, activation)
+    deliver(notebook_of(proof, numbers), output, force)
 
 
 @app.command(epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check")
@@ -305,16 +282,12 @@ def generate(
     verbose: Verbose = False,
 ) -> None:
     """Write the NumPy package for an architecture, once it is proved."""
-    from derive.architecture_file import read_architecture
     from derive.generate import drift, write
     from derive.generate import generate as make
-    from derive.proof import prove as prove_lemma
     from derive.stages import Stages
 
     stages = Stages()
-    proof = prove_lemma(
-        read_architecture(architecture, cost, activation or ()), brute_force=False, stages=stages
-    )
+    proof = proved(architecture, cost, activation, brute_force=False, stages=stages)
     with stages("lower and print"):
         package = make(proof)
     if check:
@@ -329,7 +302,7 @@ def generate(
         typer.echo(f"wrote {folder}: {', '.join(package.files)}", err=True)
         there = "" if output == Path() else f"cd {shlex.quote(str(output))} && "
         typer.echo(f"try it: {there}python -m {package.name}", err=True)
-    _report(stages, verbose)
+    report(stages, verbose)
 
 
 @app.command(epilog="Example: [bold]derive verify sigmoid_2_2_3_2[/bold]")
@@ -366,71 +339,13 @@ def demo(
 
     stages = Stages()
     run(output, steps, Console(), stages)
-    _report(stages, verbose)
+    report(stages, verbose)
 
 
-@app.command(
+app.command(
     epilog="Examples: [bold]derive exercise --kind gap --hint 1[/bold], "
     "[bold]derive exercise --seed 7 -o sheet.tex[/bold]"
-)
-def exercise(
-    kind: Annotated[
-        list[str] | None, typer.Option("--kind", "-k", help="A kind of exercise; may be repeated.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same exercises.")] = 1,
-    count: Annotated[
-        int | None, typer.Option("--count", "-n", help="How many; one of each kind without it.")
-    ] = None,
-    hint: Annotated[int, typer.Option("--hint", metavar="K", help="Show hints up to level K, 1 to 3.")] = 0,
-    solution: Annotated[bool, typer.Option("--solution", help="Show the solutions.")] = False,
-    answer: Annotated[
-        str | None, typer.Option("--answer", help="Grade this answer to the exercise of one kind and seed.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a sheet, .tex, or a notebook, .ipynb.")
-    ] = None,
-    student: Annotated[
-        bool, typer.Option("--student", help="The notebook without solutions and hidden tests.")
-    ] = False,
-    kinds: Annotated[bool, typer.Option("--list", help="List the kinds of exercises.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
-) -> None:
-    """Draw exercises by a seed; with --answer, exit status 1 if it is wrong, 2 if it is not well formed."""
-    from derive.exercises import command, exercises
-    from derive.exercises.terminal import kinds_text
-    from derive.printers.text import Unicode
-    from derive.show import spelling
-
-    if kinds:
-        typer.echo(kinds_text(), nl=False)
-    elif answer is not None:
-        grade = command.graded(kind or [], seed, answer)
-        typer.echo(grade.reason)
-        raise typer.Exit(grade.mark.exit_status)
-    elif output is not None:
-        drawn = exercises(seed, kind or [], count)
-        command.written(drawn, output, hint, solution, student, lambda text, to: _deliver(text, to, force))
-    else:
-        drawn = exercises(seed, kind or [], count)
-        typer.echo(command.shown(drawn, hint, solution, spelling(Console()) is Unicode), nl=False)
-
-
-def _deliver(text: str, output: Path | None, force: bool) -> None:
-    """Write a text to a file, or to standard output where none is named."""
-    from derive.writing import write_text
-
-    if output is None or str(output) == "-":
-        typer.echo(text, nl=False)
-        return
-    write_text(output, text, force=force)
-    typer.echo(f"wrote {output}", err=True)
-
-
-def _report(stages: Stages, verbose: bool) -> None:
-    from derive.show import show_stages
-
-    if verbose:
-        show_stages(Console(stderr=True), stages)
+)(exercise)
 
 
 def main() -> None:
