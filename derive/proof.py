@@ -39,7 +39,7 @@ from derive.theorems.levenberg_marquardt import (
     prove_primal,
     step_equations,
 )
-from derive.theorems.softmax import softmax_slope
+from derive.theorems.softmax import shifted_softmax, softmax_slope, surprise_is_the_definition
 
 MAX_REPLAYED_DEPTH = 6
 MAX_FORM = 60  # longer formulas are not repeated in a verdict
@@ -187,7 +187,11 @@ def _activations(architecture: Architecture) -> list[Verdict]:
     for spelling in sorted(set(architecture.activations)):
         if spelling == SOFTMAX:
             slope = softmax_slope(Network(loss=CROSS_ENTROPY))
-            verdicts.append(_one("the slope of the softmax, (1.7)", slope.holds))
+            verdicts += [
+                _one("the slope of the softmax, (1.7)", slope.holds),
+                _one("the softmax as it is computed is its definition, (1.9)", shifted_softmax().holds),
+                _one("the cross-entropy as it is computed is -y log a", surprise_is_the_definition()),
+            ]
             continue
         function = activation(spelling)
         name = function.name

@@ -21,6 +21,7 @@ from derive.package import render
 from derive.printers.text import expression_text
 from derive.quantities import eta
 from derive.replay import Problem, replay
+from derive.theorems import softmax as softmax_theory
 from derive.theorems.backpropagation import output_delta
 from derive.theorems.softmax import softmax
 
@@ -87,10 +88,18 @@ def test_without_the_premise_on_the_targets_the_softmax_s_delta_is_not_proved(mo
 
 
 def test_the_softmax_theorem_holds_and_a_wrong_slope_does_not():
-    (part,) = softmax().parts
+    part, shifted = softmax().parts
     assert part.holds
+    assert shifted.holds
+    assert not replace(shifted, equation=replace(shifted.equation, rhs=2 * shifted.equation.rhs)).holds
     wrong = replace(part.equation, rhs=-part.equation.rhs)
     assert not replace(part, equation=wrong).holds
+
+
+def test_the_computed_cross_entropy_is_that_of_the_definition_and_a_wrong_one_is_not(monkeypatch):
+    assert softmax_theory.surprise_is_the_definition()
+    monkeypatch.setattr(softmax_theory, "surprise", lambda m, z, q: m - z)
+    assert not softmax_theory.surprise_is_the_definition()
 
 
 NETS = [

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sympy import Expr, Indexed, IndexedBase, Integer, exp, log
+from sympy import Expr, Indexed, IndexedBase, Integer, exp
 
 from derive.activations import A, Activation, Z, activation
 from derive.calculus.derivation import Deriving
@@ -50,6 +50,7 @@ from derive.quantities import (
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.backpropagation import Derived
 from derive.theorems.descent import descent_update
+from derive.theorems.softmax import surprise
 
 DELTA_OF_OUTPUT = "Delta"
 
@@ -214,8 +215,8 @@ def computed_cost(network: Network) -> Computed:
 
     if network.softmax:
         i, j, last = Index("i", N), network.index("j", network.depth), network.depth
-        surprise = m[last, i] - z[last, i, j] + log(q[last, i])  # -log a, which a itself would round to 0
-        return Computed(equation, total(y[i, j] * surprise, i, j) / N)
+        minus_log_a = surprise(m[last, i], z[last, i, j], q[last, i])  # a itself may be rounded to 0
+        return Computed(equation, total(y[i, j] * minus_log_a, i, j) / N)
     tidied = Deriving(equation.rhs, network).tidy().done().result
     return Computed(equation, Deriving(tidied.replace(Loss, loss), network).tidy().done().result)
 
