@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -88,11 +89,13 @@ def test_installed_package_is_not_the_checkout(environment: Path, tmp_path: Path
 def test_installed_command_writes_what_is_checked_in(
     environment: Path, tmp_path: Path, package: Path
 ) -> None:
-    sizes = package.name.removeprefix("sigmoid_").replace("_", "-")
-    run(environment / "derive", "generate", sizes, "-o", tmp_path / "out", cwd=tmp_path)
+    header = (package / "forward.py").read_text(encoding="utf-8").splitlines()
+    again = shlex.split(header[2].removeprefix("# "))  # what makes it, as the header says
+    run(environment / "derive", "generate", *again, "-o", tmp_path / "out", cwd=tmp_path)
     found = {path.name: path.read_bytes() for path in (tmp_path / "out" / package.name).iterdir()}
     assert found == {path.name: path.read_bytes() for path in package.glob("*.py")}
-    run(environment / "derive", "generate", sizes, "-o", tmp_path / "out", "--check", cwd=tmp_path)
+    run(environment / "derive", "generate", *again, "-o", tmp_path / "out", "--check", cwd=tmp_path)
+    run(environment / "derive", "verify", tmp_path / "out" / package.name, cwd=tmp_path)
     done = run(environment / "python", "-m", package.name, cwd=tmp_path / "out")
     assert "checks passed" in done.stdout
 
