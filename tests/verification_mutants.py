@@ -135,7 +135,8 @@ def at(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Callable[[ast.AST
         and isinstance(node.value, (int, float))
         and not isinstance(node.value, bool)
     ):
-        for value in (node.value + 1, node.value - 1, -node.value, node.value * 2):
+        others = (node.value + 1, node.value - 1, -node.value, node.value * 2)
+        for value in (value for value in others if value != node.value):  # -0.0 and 0.0 are one number
             yield "constant", lambda n, value=value: setattr(n, "value", value)
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and "->" in node.value:
         before, after = node.value.split("->")
