@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -24,9 +24,6 @@ from derive.options import (
     proved,
     report,
 )
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     add_completion=False,

@@ -130,9 +130,10 @@ class Deriving:
 
     def unfold(self, left: Expr, right: Expr, rule: Rule, note: str) -> Deriving:
         """Put ``right`` for every entry of the letter on the ``left``, one step for each entry."""
-        entries = [node for node in preorder_traversal(self.now) if _matched(left, node) is not None]
-        for entry in dict.fromkeys(entries):
-            self.step(rule, entry, renamed(right, _matched(left, entry) or {}), note)
+        found = {node: _matched(left, node) for node in preorder_traversal(self.now)}
+        for entry, names in found.items():
+            if names is not None:
+                self.step(rule, entry, renamed(right, names), note)
         return self
 
     def multiply_out(self) -> Deriving:

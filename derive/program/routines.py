@@ -217,8 +217,7 @@ def computed_cost(network: Network) -> Computed:
         i, j, last = Index("i", N), network.index("j", network.depth), network.depth
         minus_log_a = surprise(m[last, i], z[last, i, j], q[last, i])  # a itself may be rounded to 0
         return Computed(equation, total(y[i, j] * minus_log_a, i, j) / N)
-    tidied = Deriving(equation.rhs, network).tidy().done().result
-    return Computed(equation, Deriving(tidied.replace(Loss, loss), network).tidy().done().result)
+    return Computed(equation, Deriving(equation.rhs.replace(Loss, loss), network).tidy().done().result)
 
 
 # -- names and sizes -----------------------------------------------------------------------------------
