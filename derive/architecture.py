@@ -6,13 +6,16 @@ import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
+from math import prod
 
 from derive.activations import activation
 from derive.costs import CROSS_ENTROPY, QUADRATIC, SOFTMAX
 from derive.errors import UserError
 from derive.own_cost import cost as cost_of
+from derive.wiring import ITEM, Joint, joints, spelled
 
 MAX_LAYERS = 1_000
 MAX_WIDTH = 1_000_000
@@ -25,42 +28,78 @@ _EXPECTED = (
     "joined by '-'"
 )
 _LAYER = re.compile(
-    r"(?P<size>[0-9]+)(:(?P<activation>[A-Za-z_][A-Za-z_0-9]*(\([-+.,0-9eE]*\))?))?(?P<free>,no-bias)?(-|$)",
+    r"(?P<size>[0-9]+)(:(?P<activation>[A-Za-z_][A-Za-z_0-9]*(\([-+.,0-9eE]*\))?))?"
+    rf"(?P<wiring>{ITEM}*)(?P<free>,no-bias)?(-|$)",
     flags=re.ASCII,
 )
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """Layer sizes n_1..n_L with the activation and bias of each layer after the input, and the cost.
+class Parameter:
+    """The weights (n_l, n_m) of layer l for what layer m gives, or, without a source, its bias (n_l,).
 
-    Layer 1 is the input, layer L the output. ``activations[l - 2]`` and ``biases[l - 2]`` belong to
-    layer l = 2..L; without them every layer is logistic and has a bias.
+    They lie in p from ``start`` on, row by row.
+    """
+
+    layer: int
+    source: int | None
+    start: int
+    shape: tuple[int, ...]
+
+    @property
+    def stop(self) -> int:
+        """Where in p the next one begins."""
+        return self.start + prod(self.shape)
+
+    @property
+    def name(self) -> str:
+        """The name in emitted code: W3, b3, or U5_1 for weights of a link that skips layers."""
+        if self.source is None:
+            return f"b{self.layer}"
+        return f"W{self.layer}" if self.source == self.layer - 1 else f"U{self.layer}_{self.source}"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Layer sizes n_1..n_L with activation, bias and wiring of each layer after the input, and the cost.
+
+    Layer 1 is the input, layer L the output. ``activations[l - 2]``, ``biases[l - 2]`` and
+    ``wiring[l - 2]`` belong to layer l = 2..L; without them every layer is logistic, has a bias, and takes
+    from the layer before through weights of its own. ``wiring`` is text such as ``+1``: see ``wiring``.
 
     Raises:
         UserError: if a size is not a whole number in range, there are fewer than two layers, or an
-            activation or the cost is not known.
+            activation, the wiring or the cost is not understood.
     """
 
     sizes: tuple[int, ...]
     activations: tuple[str, ...] = field(default=())
     biases: tuple[bool, ...] = field(default=())
     cost: str = QUADRATIC
+    wiring: tuple[str, ...] = field(default=())
+    joints: tuple[Joint, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", _checked(tuple(self.sizes)))
         after_input = len(self.sizes) - 1
         object.__setattr__(self, "activations", tuple(self.activations) or (USUAL,) * after_input)
         object.__setattr__(self, "biases", tuple(map(bool, self.biases)) or (True,) * after_input)
-        for name, given in (("activations", self.activations), ("biases", self.biases)):
-            if len(given) != after_input:
+        object.__setattr__(self, "wiring", tuple(self.wiring) or ("",) * after_input)
+        for name in ("activations", "biases", "wiring"):
+            if (got := len(getattr(self, name))) != after_input:
+                what = "entries of wiring" if name == "wiring" else name
                 raise UserError(
-                    f"expected {after_input} {name}, one for each layer after the input, got {len(given)}"
+                    f"expected {after_input} {what}, one for each layer after the input, got {got}"
                 )
-        spelled = (name if name == SOFTMAX else activation(name).spelling for name in self.activations)
-        object.__setattr__(self, "activations", tuple(spelled))
+        names = (name if name == SOFTMAX else activation(name).spelling for name in self.activations)
+        object.__setattr__(self, "activations", tuple(names))
         object.__setattr__(self, "cost", cost_of(self.cost).name)
         _check_cost(self.cost, self.activations)
+        object.__setattr__(self, "joints", joints(self.sizes, self.biases, self.wiring))
+        wiring = tuple(spelled(joint, layer) for layer, joint in enumerate(self.joints, start=2))
+        object.__setattr__(self, "wiring", wiring)
+        if self.n_parameters > MAX_PARAMETERS:
+            raise UserError(f"expected at most {MAX_PARAMETERS} parameters, got {self.n_parameters}")
 
     @classmethod
     def parse(cls, text: str, cost: str = QUADRATIC, own: Sequence[str] = ()) -> Architecture:
@@ -77,7 +116,7 @@ class Architecture:
             layers.append(layer)
             at = layer.end()
         ends_well = bool(layers) and at == len(text) and not text.endswith("-")
-        if not ends_well or layers[0]["activation"] or layers[0]["free"]:
+        if not ends_well or any(layers[0][part] for part in ("activation", "wiring", "free")):
             raise UserError(f"{_EXPECTED}; got {shown}")
         if len(layers) > MAX_LAYERS:
             raise UserError(f"expected at most {MAX_LAYERS} layers, got {len(layers)}")
@@ -94,6 +133,7 @@ class Architecture:
                 tuple(formulas.get(name, name) for name in names),
                 tuple(layer["free"] is None for layer in layers[1:]),
                 cost,
+                tuple(layer["wiring"] for layer in layers[1:]),
             )
         except UserError as error:
             raise UserError(f"{error}; got {shown}") from None
@@ -106,8 +146,29 @@ class Architecture:
     @property
     def n_parameters(self) -> int:
         """The number of weights and biases s."""
-        weights = sum(m * n for m, n in pairwise(self.sizes))
-        return weights + sum(size for size, bias in zip(self.sizes[1:], self.biases, strict=True) if bias)
+        return self.parameters[-1].stop
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Every array of weights and biases in the order of p: layer by layer, W first, b last."""
+        found: list[Parameter] = []
+        for layer, joint in enumerate(self.joints, start=2):
+            own = [link for link in joint.links if link.weights is not None and link.weights.layer == layer]
+            sources: list[int | None] = [link.source for link in own]
+            sources += [None] if joint.bias == layer else []
+            for source in sources:
+                shape = self.sizes[layer - 1 : layer] + (() if source is None else (self.sizes[source - 1],))
+                found.append(Parameter(layer, source, found[-1].stop if found else 0, shape))
+        return tuple(found)
+
+    def joint(self, layer: int) -> Joint:
+        """Return what joins layer l = 2..L to earlier ones."""
+        return self.joints[layer - 2]
+
+    @property
+    def plain(self) -> bool:
+        """True if every layer takes from the one before alone, through weights of its own."""
+        return not any(self.wiring)
 
     def has_bias(self, layer: int) -> bool:
         """Say whether layer l = 2..L has a bias."""
@@ -128,15 +189,16 @@ class Architecture:
 
         Very deep networks, whose sizes would not fit in a file name, are named by depth and a digest.
         """
-        if len(set(self.activations)) == 1 and all(self.biases):
+        if len(set(self.activations)) == 1 and all(self.biases) and self.plain:
             words = [self.activations[0].partition(":")[0], *map(str, self.sizes)]
         else:
-            words = ["net", *str(self).replace(",no-bias", " free").split("-")]
+            text = str(self).replace(",no-bias", " free").replace("+", " plus ").replace("=", " as ")
+            words = ["net", *text.split("-")]
         words += [] if self.cost == QUADRATIC else [self.cost.partition(":")[0]]
         name = re.sub(r"[^a-z0-9]+", "_", "_".join(words).lower()).strip("_")
-        if len(name) <= MAX_NAME and re.fullmatch(r"[a-z_0-9:, -]*", str(self)):
+        if len(name) <= MAX_NAME and re.fullmatch(r"[a-z_0-9:, +=WT-]*", str(self)):
             return name
-        alike = len(set(self.activations)) == 1 and all(self.biases)
+        alike = len(set(self.activations)) == 1 and all(self.biases) and self.plain
         kind = self.activations[0].partition(":")[0] if alike else "net"
         kind = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")
         digest = sha256((name if len(name) > MAX_NAME else str(self)).encode()).hexdigest()[:12]
@@ -153,9 +215,10 @@ class Architecture:
     def __str__(self) -> str:
         """Return the text that ``parse`` reads back."""
         layers = [str(self.sizes[0])]
-        for size, function, bias in zip(self.sizes[1:], self.activations, self.biases, strict=True):
+        after_input = zip(self.sizes[1:], self.activations, self.wiring, self.biases, strict=True)
+        for size, function, wiring, bias in after_input:
             shown = "" if function == USUAL else f":{function.partition(':')[0]}"
-            layers.append(f"{size}{shown}{'' if bias else ',no-bias'}")
+            layers.append(f"{size}{shown}{wiring}{'' if bias else ',no-bias'}")
         return "-".join(layers)
 
 

@@ -4,6 +4,7 @@ sizes = [8, 32, 1]
 activations = ["mish", "linear"]      # one for each layer after the input; logistic without it
 biases = [true, false]                # true without it
 cost = "huber"                        # quadratic without it
+wiring = ["", "+W1"]                  # what a layer adds or shares; see docs/architectures.md
 
 [own]
 mish = "z*tanh(log(1+exp(z)))"        # activations of one's own
@@ -22,7 +23,7 @@ from derive.costs import QUADRATIC
 from derive.errors import UserError
 
 MAX_BYTES = 2**20
-_KEYS = ("sizes", "activations", "biases", "cost", "own")
+_KEYS = ("sizes", "activations", "biases", "wiring", "cost", "own")
 
 
 def read_architecture(text: str, cost: str = QUADRATIC, own: Sequence[str] = ()) -> Architecture:
@@ -57,7 +58,7 @@ def _architecture(data: Any, path: Path) -> Architecture:
         raise UserError(f"expected sizes = [input, ..., output] in {path}")
     if unknown := sorted(set(data) - set(_KEYS)):
         raise UserError(f"expected the keys {', '.join(_KEYS)} in {path}, got {unknown[0]!r}")
-    for key in ("sizes", "activations", "biases"):
+    for key in ("sizes", "activations", "biases", "wiring"):
         kind, said = {"sizes": (int, "whole numbers"), "biases": (bool, "true or false")}.get(
             key, (str, "names")
         )
@@ -69,4 +70,5 @@ def _architecture(data: Any, path: Path) -> Architecture:
     if not isinstance(cost, str):
         raise UserError(f"expected cost in {path} to be a name")
     names = [f"{name}: {own[name]}" if name in own else name for name in data.get("activations", [])]
-    return Architecture(tuple(data["sizes"]), tuple(names), tuple(data.get("biases", [])), cost)
+    biases, wiring = tuple(data.get("biases", [])), tuple(data.get("wiring", []))
+    return Architecture(tuple(data["sizes"]), tuple(names), biases, cost, wiring)

@@ -18,7 +18,7 @@ from typing import Protocol
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, Sum, Symbol
 
 from derive.network import Network, Objective
-from derive.quantities import Index, L, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, l, n, z
+from derive.quantities import Direct, Index, L, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, l, n, z
 
 PRIME = 2**61 - 1
 WIDEST = 3  # wider ranges are cut
@@ -27,8 +27,9 @@ TRIALS = 3
 # An element of the field with infinitesimals: {which infinitesimals: coefficient}, each e^2 = 0.
 Value = dict[frozenset[int], int]
 Entry = tuple[str, tuple[int, ...]]
-# The entries in which one differentiates, outermost first, numbered by their place.
-Moving = tuple[Entry, ...]
+# The entries in which one differentiates, outermost first, numbered by their place; a direct derivative, for
+# which other weighted inputs are held, says so.
+Moving = tuple[tuple[Entry, bool], ...]
 
 REAL: frozenset[int] = frozenset()
 _SIZES = {L: 4, l: 2, N: 2}
@@ -134,7 +135,9 @@ class _Point:
             p, q = (self.place(arg, at) for arg in expr.args[:2])
             return _number(int(p == q))
         if isinstance(expr, Partial):
-            inside = self.value(expr.f, at, (*moving, self.entry(expr.v, at)))
+            direct = isinstance(expr, Direct)
+            within = (*moving, (self.entry(expr.v, at), direct))
+            inside = self.function(expr.f, at, within) if direct else self.value(expr.f, at, within)
             return {tags - {len(moving)}: c for tags, c in inside.items() if len(moving) in tags}
         if isinstance(expr, (Sigma, SigmaPrime)):
             bend = self.random(("sigma", (self.place(expr.args[0], at),)))
@@ -153,6 +156,16 @@ class _Point:
             return self.quantity(expr, self.entry(expr, at), moving)
         raise ValueError(f"cannot evaluate {expr}")
 
+    def function(self, expr: Expr, at: Mapping[Index, int], moving: Moving) -> Value:
+        """Return the value of what a direct derivative is taken of: a z by itself is what defines it."""
+        if getattr(expr, "base", None) != z or self.entry(expr, at)[1][0] == moving[-1][0][1][0]:
+            return self.value(expr, at, moving)
+        place = self.entry(expr, at)[1]
+        meaning = self.definitions.definition(z[tuple(map(Integer, place))])
+        if meaning is None:
+            raise ValueError(f"nothing defines {expr}")
+        return self.value(meaning, {}, moving)
+
     def quantity(self, expr: Expr, entry: Entry, moving: Moving) -> Value:
         """Return the value of one entry, from its definition if it has one."""
         if (entry, moving) not in self.known:
@@ -161,7 +174,10 @@ class _Point:
                 self.meanings[entry] = self.definitions.definition(expr.base[places] if places else expr)
             meaning = self.meanings[entry]
             found = self.random(entry) if meaning is None else self.value(meaning, {}, moving)
-            steps = [{frozenset({tag}): 1} for tag, other in enumerate(moving) if other == entry]
+            if entry[0] == "z":
+                held = {tag for tag, (_, direct) in enumerate(moving) if direct}
+                found = {tags: c for tags, c in found.items() if not tags & held}
+            steps = [{frozenset({tag}): 1} for tag, (other, _) in enumerate(moving) if other == entry]
             self.known[entry, moving] = _sum([found, *steps])
         return self.known[entry, moving]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Expr, IndexedBase, Integer, KroneckerDelta, Rational, exp, log
+from sympy import Add, Expr, IndexedBase, Integer, KroneckerDelta, Rational, exp, log
 
 from derive.activations import ACTIVATIONS, A
 from derive.architecture import USUAL, Architecture
@@ -34,6 +34,7 @@ from derive.quantities import (
     delta,
     n,
     total,
+    u,
     w,
     x,
     y,
@@ -42,12 +43,41 @@ from derive.quantities import (
 
 ONE = Integer(1)
 _FORWARD = {z, a}
-_PARAMETERS = {w, b}
+_PARAMETERS = {w, u, b}
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of z[l]_ij: sum_k weight_jk a[source]_ik, or a[source]_ij where there are no weights.
+
+    ``weights`` is the letter of an array and the numbers that tell it from others of that letter.
+    """
+
+    source: Expr
+    weights: tuple[IndexedBase, tuple[Expr, ...]] | None
+    transposed: bool = False
+
+    def weight(self, j: Expr, k: Expr) -> Expr:
+        """Return the entry that weighs what neuron j takes from neuron k."""
+        assert self.weights is not None
+        letter, lead = self.weights
+        return letter[(*lead, k, j) if self.transposed else (*lead, j, k)]
+
+
+def array_of(parameter: Expr) -> tuple[IndexedBase, tuple[Expr, ...]]:
+    """Return the letter of a parameter's array, and the numbers that tell it from others of that letter."""
+    return parameter.base, parameter.indices[: LEADING[parameter.base]]
+
+
+LEADING = {w: 1, u: 2, b: 1}  # how many indices of a parameter name its array
 
 
 @dataclass(frozen=True)
 class Network:
-    """A feed-forward network: a[1] = x, z[l] = W[l] a[l-1] + b[l], a[l] = sigma_l(z[l])."""
+    """A feed-forward network: a[1] = x, z[l] = W[l] a[l-1] + b[l], a[l] = sigma_l(z[l]).
+
+    The wiring of an architecture may add terms to z[l], or let it share the weights of another layer.
+    """
 
     architecture: Architecture | None = None
     layers: int | None = None  # a depth with symbolic widths, where there is no architecture
@@ -93,11 +123,66 @@ class Network:
 
     # -- definitions ------------------------------------------------------------------------------------
 
+    def terms(self, layer: Expr) -> tuple[Term, ...]:
+        """Return what makes the weighted input of a layer, the bias aside."""
+        if self.architecture is None:
+            return (Term(layer - 1, (w, (layer,))),)
+        found = []
+        for link in self.architecture.joint(int(layer)).links:
+            weights = None
+            if link.weights is not None:
+                owner, source = Integer(link.weights.layer), Integer(link.weights.source)
+                weights = (w, (owner,)) if source == owner - 1 else (u, (owner, source))
+            found.append(Term(Integer(link.source), weights, link.transposed))
+        return tuple(found)
+
+    def bias(self, layer: Expr) -> Expr | None:
+        """Return the layer whose bias a layer has: its own, unless it shares one; None without a bias."""
+        if self.architecture is None:
+            return layer
+        owner = self.architecture.joint(int(layer)).bias
+        return None if owner is None else Integer(owner)
+
+    def parameters(self) -> tuple[Expr, ...]:
+        """Return an entry of every array of weights and biases in the order of p, at a depth in numbers."""
+        found: list[Expr] = []
+        for layer in map(Integer, range(2, int(self.depth) + 1)):
+            j = self.index("j", layer)
+            for term in self.terms(layer):
+                if term.weights is not None and term.weights[1][0] == layer:
+                    letter, lead = term.weights
+                    found.append(letter[(*lead, j, self.index("k", term.source))])
+            if self.bias(layer) == layer:
+                found.append(b[layer, j])
+        return tuple(found)
+
+    def acts_on(self, variable: Expr) -> tuple[Expr, ...]:
+        """Return the layers whose weighted input is made directly with a z, a parameter or an input."""
+        base = variable.base
+        if self.architecture is None:
+            above = {z: variable.indices[0] + 1, x: Integer(2)}
+            return (above.get(base, variable.indices[0]),)
+        found = []
+        for layer in map(Integer, range(2, int(self.depth) + 1)):
+            if base in (x, z):
+                source = Integer(1) if base == x else variable.indices[0]
+                takes = any(term.source == source for term in self.terms(layer))
+            elif base == b:
+                takes = self.bias(layer) == variable.indices[0]
+            else:
+                takes = any(term.weights == array_of(variable) for term in self.terms(layer))
+            found += [layer] if takes else []
+        return tuple(found)
+
     def weighted_input(self, layer: Expr, i: Expr, j: Expr) -> Expr:
-        """Return the right-hand side of (0.2): sum_k w[l]_jk a[l-1]_ik + b[l]_j, or without b."""
-        k = self.index("k", layer - 1)
-        weighted = total(w[layer, j, k] * a[layer - 1, i, k], k)
-        return weighted + b[layer, j] if self.has_bias(layer) else weighted
+        """Return the right-hand side of (0.2): sum_k w[l]_jk a[l-1]_ik + b[l]_j, and what the wiring adds."""
+        found = []
+        for term in self.terms(layer):
+            k = self.index("k", term.source)
+            product = None if term.weights is None else term.weight(j, k) * a[term.source, i, k]
+            found.append(a[term.source, i, j] if product is None else total(product, k))
+        owner = self.bias(layer)
+        return Add(*found, *([] if owner is None else [b[owner, j]]))
 
     def activation(self, layer: Expr, i: Expr, j: Expr) -> Expr:
         """Return the right-hand side of (0.1) or (0.3): x_ij, sigma_l(z[l]_ij), or the softmax of z[L]_i."""
@@ -127,7 +212,7 @@ class Network:
     def depends(self, quantity: Expr, variable: Expr) -> bool:
         """Say whether a quantity of the forward pass can change with a parameter or a weighted input.
 
-        The wiring is the premise: layer l feeds layer l+1 and nothing else.
+        The wiring is the premise: a layer takes from earlier layers alone, and layer l+1 from layer l.
 
         Raises:
             ValueError: where the two layers cannot be compared.
@@ -135,14 +220,28 @@ class Network:
         if quantity == variable:
             return True
         base = getattr(quantity, "base", None)
-        if base in _PARAMETERS:  # parameters do not depend on z, nor on other layers' parameters
-            return bool(base == variable.base and quantity.indices[0] == variable.indices[0])
+        if base in _PARAMETERS:  # parameters do not depend on z, nor on other parameters
+            return base == variable.base and array_of(quantity) == array_of(variable)
+        if base == x:
+            return bool(variable.base == x)
         if base not in _FORWARD:
             return False
-        distance = quantity.indices[0] - variable.indices[0]
+        lowest = variable.indices[0] if variable.base in (z, a) else self.acts_on(variable)[0]
+        if variable.base == x and base == a:
+            lowest = ONE
+        distance = quantity.indices[0] - lowest
         if not isinstance(distance, Integer):
             raise ValueError(f"cannot tell whether {quantity} depends on {variable}")
         return bool(distance >= 0)
+
+    def depends_directly(self, quantity: Expr, variable: Expr) -> bool:
+        """Say whether it changes with all z held but those of the layer of ``variable``."""
+        base = getattr(quantity, "base", None)
+        if base == a and variable.base in (z, x):
+            return bool(quantity.indices[0] == (ONE if variable.base == x else variable.indices[0]))
+        if base in _FORWARD:
+            return bool(base == variable.base and quantity.indices[0] == variable.indices[0])
+        return self.depends(quantity, variable)
 
     def softmax_slope(self) -> Equation:
         """Return (1.7), the slope of an output in a weighted input where the output is a softmax."""

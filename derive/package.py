@@ -16,14 +16,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from derive.activations import activation
-from derive.architecture import Architecture
+from derive.architecture import Architecture, Parameter
 from derive.costs import QUADRATIC, SOFTMAX
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.printers.numpy import Block, blocks, comment, special_functions, tuple_code
 from derive.printers.python import assignment_line, math_functions
 from derive.printers.text import equation_text
-from derive.program.passes import entries
+from derive.program.passes import entries, is_fixed
 from derive.program.routines import Routine, Routines, assemble
 from derive.program.scalars import sample_step, worthwhile
 from derive.program.statements import Axes
@@ -38,16 +38,6 @@ MAX_LISTED = 6
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One weight matrix or bias vector: its name, its place in p and its shape."""
-
-    name: str
-    start: int
-    stop: int
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Function:
     """A routine ready to be placed: its parameters, how they are unpacked, its lines, its result."""
 
@@ -58,27 +48,16 @@ class Function:
 
 @dataclass(frozen=True)
 class Memory:
-    """Slots by their size per sample, and the arrays that lie in them, as lines of a tuple."""
+    """Slots by their size, and the arrays that lie in them, as lines of a tuple.
+
+    ``slots`` grow with the number of samples and are given for one of them; ``fixed`` do not.
+    """
 
     slots: str
+    fixed: str
     activations: tuple[str, ...]
     work: tuple[str, ...]
     spare: tuple[str, ...]  # what the forward pass needs beside the activations
-
-
-def parameters(architecture: Architecture) -> tuple[Parameter, ...]:
-    """Return every W and b in the order of p: layer by layer, W before b."""
-    found, start = [], 0
-    for layer in range(2, architecture.depth + 1):
-        rows, columns = architecture.sizes[layer - 1], architecture.sizes[layer - 2]
-        shapes: list[tuple[str, tuple[int, ...]]] = [(f"W{layer}", (rows, columns))]
-        if architecture.has_bias(layer):
-            shapes.append((f"b{layer}", (rows,)))
-        for name, shape in shapes:
-            stop = start + entries(shape)
-            found.append(Parameter(name, start, stop, shape))
-            start = stop
-    return tuple(found)
 
 
 def render(proof: Proof) -> dict[str, str]:
@@ -109,7 +88,7 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     """Return, for each file of the package, what its template reads beside the header."""
     architecture = proof.architecture
     routines = assemble(proof)
-    known = parameters(architecture)
+    known = architecture.parameters
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
     squares = architecture.cost == QUADRATIC  # Levenberg-Marquardt is for sums of squares
@@ -142,6 +121,7 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "n_outputs": outputs,
             "parameters": known,
             "targets": targets,
+            "wiring": _wiring(architecture),
         },
         "forward.py": {
             "special": special_functions(routines.propagate, routines.mean_cost),
@@ -178,11 +158,31 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
         },
         "train.py": {"squares": squares, "scalars": scalars, "descend": _function(routines.descend, [])},
     }
+    memories = [context["memory"] for context in files.values() if "memory" in context]
+    files["parameters.py"]["fixed"] = any(memory.fixed for memory in memories)
     if any(context.get("special") for context in files.values()):
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
     return {name: shared | context for name, context in files.items()}
+
+
+def _wiring(architecture: Architecture) -> list[str]:
+    """Say how layers are joined where one takes from more than the layer before, or shares its weights."""
+    said = []
+    for layer, joint in enumerate(architecture.joints, start=2):
+        main, *skips = joint.links
+        assert main.weights is not None
+        owner = main.weights.layer
+        if owner != layer:
+            turned = ", transposed" if main.transposed else ""
+            also = f" and b[{owner}]" if joint.bias == owner else ""
+            said.append(f"Layer {layer} has W[{owner}]{turned}{also} for its own.")
+        for link in skips:
+            what = f"layer {link.source}, as it is" if link.weights is None else f"U[{layer},{link.source}]"
+            by = "" if link.weights is None else f" times layer {link.source}"
+            said.append(f"Layer {layer} adds {what}{by}.")
+    return said
 
 
 def _conventions(architecture: Architecture) -> list[str]:
@@ -231,16 +231,19 @@ def _spare(routines: Routines) -> list[str]:
 
 def _memory(routine: Routine, activations: list[str], work: list[str], spare: list[str]) -> Memory:
     count = 1 + max(routine.slots.values())
-    sizes = [0] * count
+    sizes, fixed = [0] * count, [False] * count
     for name, slot in routine.slots.items():
         sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
+        fixed[slot] = is_fixed(routine.axes[name])
+    growing = fixed.count(False)
 
     def carve(name: str) -> str:
         shape = _shape(routine.axes[name])
         return f"carve(memory[{routine.slots[name]}], {shape}),  # {name}"
 
     return Memory(
-        tuple_code(list(map(str, sizes)), 12),
+        tuple_code(list(map(str, sizes[:growing])), 12),
+        tuple_code(list(map(str, sizes[growing:])), 12) if any(fixed) else "",
         tuple(carve(name) for name in activations),
         tuple(carve(name) for name in work),
         tuple(carve(name) for name in spare),

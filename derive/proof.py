@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sympy import Expr, KroneckerDelta
 
@@ -17,7 +18,7 @@ from derive.costs import CROSS_ENTROPY, QUADRATIC, SOFTMAX
 from derive.errors import NotProvedError
 from derive.network import Network, Objective, mean_cost, output, sample_cost
 from derive.own_cost import cost as cost_of
-from derive.quantities import Index, N, SigmaPrime, a, eta, total, w, z
+from derive.quantities import Index, N, SigmaPrime, a, eta, total, z
 from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
@@ -28,10 +29,13 @@ from derive.theorems.lemma1 import (
     MAX_UNROLLED_DEPTH,
     Claim,
     Finding,
+    bias,
     check,
     derive_in_general,
+    hidden,
     prove_in_general,
     prove_unrolled,
+    weight,
 )
 from derive.theorems.levenberg_marquardt import (
     StepEquations,
@@ -116,7 +120,8 @@ def prove(
     with timed("prove (a), in general"):
         verdicts = [
             _all(
-                f"(a) Lemma 1{_for(architecture.cost)}, any depth, widths and differentiable activation",
+                f"(a) Lemma 1{_for(architecture.cost)}, any depth, widths and differentiable activation"
+                f"{'' if architecture.plain else ', layer after layer'}",
                 prove_in_general(claim, network=network.in_general),
             )
         ]
@@ -162,7 +167,8 @@ def _all(claim: str, findings: tuple[Finding, ...]) -> Verdict:
 
 def _unrolled(network: Network, claim: Claim) -> Verdict:
     assert network.architecture is not None
-    text = f"(b) all 2(L-1) gradients of {network.architecture.label}, straight through every layer"
+    all_of_them = "all 2(L-1) gradients" if network.architecture.plain else "all gradients"
+    text = f"(b) {all_of_them} of {network.architecture.label}, straight through every layer"
     findings = prove_unrolled(network, claim)
     if not findings:
         why = f"deeper than {MAX_UNROLLED_DEPTH} layers, or a cross-entropy"
@@ -272,14 +278,9 @@ def _jacobian(out: Objective) -> Claim:
             return a[layer, i, c] * (KroneckerDelta(c, j) - a[layer, i, j])
         return KroneckerDelta(c, j) * SigmaPrime(layer, z[layer, i, j])
 
-    def hidden_delta(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
-        k = network.index("k", layer + 1)
-        back = total(w[layer + 1, k, j] * out.delta(layer + 1, i, k), k)
-        return SigmaPrime(layer, z[layer, i, j]) * back
-
     return Claim(
         output_delta,
-        hidden_delta,
-        lambda network, layer, i, j: out.delta(layer, i, j),
-        lambda network, layer, i, j, k: out.delta(layer, i, j) * a[layer - 1, i, k],
+        partial(hidden, named=out.delta),
+        partial(bias, named=out.delta),
+        partial(weight, named=out.delta),
     )

@@ -41,6 +41,7 @@ def total(body: Expr, *indices: Index) -> Expr:
 
 
 w = IndexedBase("w")
+u = IndexedBase("u")  # u[l, m, j, k] weighs what layer l takes from layer m beside that from layer l-1
 b = IndexedBase("b")
 x = IndexedBase("x")
 y = IndexedBase("y")
@@ -115,3 +116,11 @@ class Partial(Expr):
     def v(self) -> Expr:
         """The variable."""
         return self.args[1]
+
+
+class Direct(Partial):
+    """The derivative of ``f`` in ``v`` with the weighted inputs of all other layers held fixed.
+
+    An entry of z by itself stands for what defines it; an entry of z inside ``f`` is held, unless its layer
+    is that of ``v``. With this the chain rule runs through several layers that feed one another.
+    """

@@ -183,13 +183,16 @@ def programs(draw: st.DrawFn) -> tuple[Program, list[int]]:
 
 
 def check_storage(before: Program, after: Program, segments: list[int]) -> None:
-    """Sizes stay, outer arrays hold one value, what an equation names lies where its own function put it."""
+    """Sizes stay, outer arrays keep their value, what an equation names stays where its function put it."""
     first: dict[str, int] = {}
+    written: set[str] = set()
     for position, (old, new) in enumerate(zip(before.statements, after.statements, strict=True)):
         began = first.setdefault(new.target.array, position)
         assert after.axes[new.target.array] == before.axes[old.target.array]
         if new.target.array in after.external:
-            assert old.updates or began == position
+            written |= {old.target.array} & after.external
+            part = new.target.array not in written and old.target.array not in before.named
+            assert old.updates or old.target.array == new.target.array or part
         if old.target.array in before.named:
             assert not any(began < start <= position for start in segments)
 

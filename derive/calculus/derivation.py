@@ -154,6 +154,12 @@ class Deriving:
         self._rewrite(claimed)
         return True
 
+    def gather(self) -> Deriving:
+        """Multiply out, and take the factors that all terms share out again."""
+        self.multiply_out().tidy()
+        self._rewrite(factor_terms(self.now))
+        return self
+
     def arrive_at_fraction(self) -> Deriving:
         """Cancel what is above and below a fraction bar, and take out common factors, if that is shorter."""
         shorter = min((self.now, factor_terms(cancel(self.now))), key=lambda e: (count_ops(e), e != self.now))

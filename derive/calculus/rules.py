@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from sympy import (
     Add,
@@ -32,7 +32,7 @@ from sympy import (
     tanh,
 )
 
-from derive.quantities import Index, Loss, LossPrime, Partial, Sigma, SigmaPrime
+from derive.quantities import Direct, Index, Loss, LossPrime, Partial, Sigma, SigmaPrime, z
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ DEFINITION = Rule("definition", "a quantity equals the right-hand side that defi
 CHAIN = Rule(
     "chain rule",
     "df/dv = sum_k df/du_k du_k/dv; for a function of one u, d sigma(u)/dv = sigma'(u) du/dv",
-    "f depends on v only through the u_k, and both maps are differentiable",
+    "f depends on v only through the u_k, and both maps are differentiable; where some u_k feed others, "
+    "du_k/dv holds the others",
 )
 LINEARITY = Rule("linearity", "d(f + g)/dv = df/dv + dg/dv; likewise for sums")
 CONSTANT = Rule(
@@ -95,6 +96,13 @@ class Definitions(Protocol):
         """Say whether an indexed quantity or symbol can change with the variable."""
 
 
+class Layered(Definitions, Protocol):
+    """What the rules need to know, too, where layers feed one another."""
+
+    def depends_directly(self, quantity: Expr, variable: Expr) -> bool:
+        """Say whether it can change while every z but those of the variable's layer is held."""
+
+
 @dataclass(frozen=True)
 class Opening:
     """One application of a rule to a derivative."""
@@ -118,7 +126,35 @@ def depends(f: Expr, v: Expr, known: Definitions) -> bool:
 
 def open_partial(partial: Partial, known: Definitions) -> Opening:
     """Apply the one rule that fits the outermost operation of ``partial.f``."""
+    if isinstance(partial, Direct):
+        return _open_direct(partial, known)
+    return _open(partial.f, partial.v, known)
+
+
+class _Held:
+    """The definitions with all z held but those of one layer."""
+
+    def __init__(self, known: Layered) -> None:
+        self.definition = known.definition
+        self.depends = known.depends_directly
+
+
+def _open_direct(partial: Direct, known: Definitions) -> Opening:
+    """Open a derivative in which other z are held; a z by itself stands for what defines it."""
     f, v = partial.f, partial.v
+    held = _Held(cast(Layered, known))
+    if getattr(f, "base", None) == z and not _same_family(f, v):
+        meaning = known.definition(f)
+        if meaning is None:
+            raise ValueError(f"nothing defines {f}")
+        return Opening(DEFINITION, (Direct(meaning, v),), lambda d: d)
+    opening = _open(f, v, held)
+    if any(getattr(p.f, "base", None) == z and not _same_family(p.f, v) for p in opening.partials):
+        raise ValueError(f"a z that is held would stand by itself: {f}")  # and mean what defines it
+    return Opening(opening.rule, tuple(Direct(p.f, p.v) for p in opening.partials), opening.combine)
+
+
+def _open(f: Expr, v: Expr, known: Definitions) -> Opening:
     if _same_family(f, v):
         return Opening(COORDINATES, (), lambda: _same_coordinate(f, v))
     if not depends(f, v, known):

@@ -54,7 +54,7 @@ class ClaimText(Text):
         """Spell ``dsigma(z[l][j])``."""
         return f"{_FUNCTIONS[name]}({argument})"
 
-    def derivative(self, f: Expr, v: Expr) -> str:
+    def derivative(self, f: Expr, v: Expr, *, direct: bool) -> str:
         """Spell ``dC/dw[l][j,k]``; only the cost is differentiated in a claim."""
         return f"dC/d{self.read(v)}"
 

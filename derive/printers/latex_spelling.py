@@ -86,12 +86,13 @@ class Latex(Reading):
         """Spell a comparison."""
         return {"<=": r"\leq", ">=": r"\geq"}.get(sign, sign)
 
-    def derivative(self, f: Expr, v: Expr) -> str:
+    def derivative(self, f: Expr, v: Expr, *, direct: bool) -> str:
         r"""Spell ``\frac{\partial C}{\partial w}``, or the operator before anything longer."""
+        sign = r"\partial^{+}" if direct else r"\partial"
         below = f"\\partial {self.read(v)}"
         if isinstance(f, (Indexed, Symbol)):
-            return self.fraction(f"\\partial {self.read(f)}", below, compound=False)
-        operator = self.fraction("\\partial", below, compound=False)
+            return self.fraction(f"{sign} {self.read(f)}", below, compound=False)
+        operator = self.fraction(sign, below, compound=False)
         return f"{operator} {self.read(f) if _holds_together(f) else self.bracket(self.read(f))}"
 
     def is_open(self, factor: Expr) -> bool:

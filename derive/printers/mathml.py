@@ -192,13 +192,14 @@ class MathML(Reading):
         """Spell a comparison."""
         return f"<mo>{ {'<': '&lt;', '>': '&gt;', '<=': '≤', '>=': '≥'}[sign] }</mo>"
 
-    def derivative(self, f: Expr, v: Expr) -> str:
+    def derivative(self, f: Expr, v: Expr, *, direct: bool) -> str:
         """Spell a quotient of differentials, or the operator before anything longer."""
+        sign = "<msup><mi>∂</mi><mo>+</mo></msup>" if direct else "<mi>∂</mi>"
         below = f"<mi>∂</mi>{self.read(v)}"
         if isinstance(f, (Indexed, Symbol)):
-            return self.fraction(f"<mi>∂</mi>{self.read(f)}", below, compound=False)
+            return self.fraction(f"{sign}{self.read(f)}", below, compound=False)
         held = self.bracket(self.read(f)) if f.is_Add or f.is_Mul else self.read(f)
-        return f"{self.fraction('<mi>∂</mi>', below, compound=False)} {held}"
+        return f"{self.fraction(sign, below, compound=False)} {held}"
 
     def is_open(self, factor: Expr) -> bool:
         """Say whether a factor would swallow what is written after it."""

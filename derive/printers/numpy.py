@@ -6,6 +6,7 @@ Only spelling happens here: which view, which function, where the result goes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 
 from sympy import Expr, NumberSymbol
 from sympy.printing.str import StrPrinter
@@ -25,12 +26,20 @@ _CALLS = {
 }
 
 
+WIDTH = 96
+
+
 @dataclass(frozen=True)
 class Block:
     """The lines that compute one equation, and the equation as a comment."""
 
     comment: str
     lines: tuple[str, ...]
+
+    @property
+    def heading(self) -> list[str]:
+        """The comment on as many lines as it takes."""
+        return wrap(self.comment, WIDTH, subsequent_indent="    ", break_long_words=False)
 
 
 class _Code(StrPrinter):

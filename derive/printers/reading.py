@@ -42,10 +42,29 @@ from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, Stri
 
 from derive.activations.functions import Above, NormalCdf
 from derive.printers.naming import index_names, is_sample, sums_over_samples
-from derive.quantities import Greatest, Index, Loss, LossPrime, Partial, Sigma, SigmaPrime, mu
+from derive.quantities import Direct, Greatest, Index, Loss, LossPrime, Partial, Sigma, SigmaPrime, mu
 
-LAYERED = {"w", "b", "z", "a", "m", "e", "q", "delta", "Delta"}
-_ORDER = ("Cost", "phi", "C", "F", "J", "G", "A", "w", "delta", "Delta", "p", "a", "x", "y", "r", "z", "b")
+LAYERED = dict.fromkeys(("w", "b", "z", "a", "m", "e", "q", "delta", "Delta"), 1) | {"u": 2}
+_ORDER = (
+    "Cost",
+    "phi",
+    "C",
+    "F",
+    "J",
+    "G",
+    "A",
+    "w",
+    "u",
+    "delta",
+    "Delta",
+    "p",
+    "a",
+    "x",
+    "y",
+    "r",
+    "z",
+    "b",
+)
 
 NAMED = {
     exp: "exp",
@@ -114,8 +133,8 @@ class Reading(ABC):
         """Spell one of < > <= >=."""
 
     @abstractmethod
-    def derivative(self, f: Expr, v: Expr) -> str:
-        """Spell a derivative that is not evaluated."""
+    def derivative(self, f: Expr, v: Expr, *, direct: bool) -> str:
+        """Spell a derivative that is not evaluated, with a + where other weighted inputs are held."""
 
     @abstractmethod
     def sum_sign(self, index: Index) -> str:
@@ -180,7 +199,7 @@ class Reading(ABC):
         if isinstance(expr, Float):
             return repr(float(expr))
         if isinstance(expr, Partial):
-            return self.derivative(expr.f, expr.v)
+            return self.derivative(expr.f, expr.v, direct=isinstance(expr, Direct))
         raise TypeError(f"expected an expression of the theory, got {type(expr).__name__}: {expr}")
 
     def listed(self, parts: Sequence[str]) -> str:
@@ -202,7 +221,9 @@ class Reading(ABC):
 
     def _indexed(self, expr: Indexed) -> str:
         name, places = str(expr.base), list(expr.indices)
-        layer = self.layer(places.pop(0)) if name in LAYERED else None
+        leading = LAYERED.get(name, 0)
+        layer = ",".join(self.layer(place) for place in places[:leading]) if leading else None
+        places = places[leading:]
         if not self.samples:
             places = [place for place in places if not is_sample(place)]
         return self.entry(self.symbol(name), layer, [self.layer(place) for place in places])

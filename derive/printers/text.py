@@ -80,9 +80,10 @@ class Text(Reading):
         """Spell a comparison as it is."""
         return sign
 
-    def derivative(self, f: Expr, v: Expr) -> str:
-        """Spell ``dC_i/dw[2]_jk``."""
-        above = f"d{self.read(f)}" if isinstance(f, (Indexed, Symbol)) else f"d({self.read(f)})"
+    def derivative(self, f: Expr, v: Expr, *, direct: bool) -> str:
+        """Spell ``dC_i/dw[2]_jk``, and ``d+z[4]_ik/dz[2]_ij`` with the other z held."""
+        sign = "d+" if direct else "d"
+        above = f"{sign}{self.read(f)}" if isinstance(f, (Indexed, Symbol)) else f"{sign}({self.read(f)})"
         return f"{above}/d{self.read(v)}"
 
     def sum_sign(self, index: Index) -> str:
@@ -113,9 +114,10 @@ class Unicode(Text):
         """Spell ``σ'(z[2]_ij)``."""
         return f"{name.replace('sigma', _GREEK['sigma']).replace('loss', _ELL)}({argument})"
 
-    def derivative(self, f: Expr, v: Expr) -> str:
+    def derivative(self, f: Expr, v: Expr, *, direct: bool) -> str:
         """Spell a partial derivative with its own sign."""
         above = self.read(f) if isinstance(f, (Indexed, Symbol)) else f"({self.read(f)})"
+        above = f"\N{SUPERSCRIPT PLUS SIGN}{above}" if direct else above
         return f"\N{PARTIAL DIFFERENTIAL}{above}/\N{PARTIAL DIFFERENTIAL}{self.read(v)}"
 
     def sum_sign(self, index: Index) -> str:

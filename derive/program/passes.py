@@ -33,15 +33,17 @@ def last_reads(program: Program) -> dict[str, int]:
 def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
     """Let an elementwise result take over the storage of an operand that is not read again.
 
-    The two must have the same sizes and stand entry for entry; inputs are never written, and external
-    arrays are left to their one value. ``segments`` are the positions at which a new function begins: a
-    value that an equation names does not take over storage of an earlier function. The storage
-    is called after the last of its values that an equation names, else t1, t2, ...
+    The two must have the same sizes and stand entry for entry; inputs are never written, and an external
+    array holds, before its one value, at most parts of it that no equation names. ``segments`` are the
+    positions at which a new function begins: a value that an equation names does not take over storage of
+    an earlier function. The storage is called after the last of its values that an equation names, else t1,
+    t2, ...
     """
     born: dict[str, int] = {}
     by_equation = set(program.named)
     last = last_reads(program)
     storage: dict[str, str] = {}
+    outer = set(program.external)  # with the values that became external arrays
     for position, statement in enumerate(program.statements):
         target = statement.target.array
         segment = sum(start <= position for start in segments)
@@ -59,10 +61,12 @@ def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
                 last[operand.array] == position
                 and program.axes[operand.array] == program.axes[target]
                 and operand.array not in program.inputs
-                and not {target, root} & program.external
+                and root not in outer
+                and (target not in program.external or (root in born and root not in by_equation))
                 and (target not in by_equation or born.get(root, segment) == segment)
             ):
                 storage[target] = root
+                outer |= {root} if target in program.external else set()
                 break
     classes: dict[str, list[str]] = {}
     for statement in program.statements:
@@ -91,7 +95,8 @@ def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
 def share_memory(program: Program) -> dict[str, int]:
     """Assign each array that needs storage to a slot; arrays in one slot are never alive together.
 
-    Returns the slot of each array, slots numbered from 0. A slot is as large as its largest array.
+    Returns the slot of each array, slots numbered from 0, those first that grow with the number of samples.
+    A slot is as large as its largest array; arrays that grow and arrays that do not never share one.
     """
     first: dict[str, int] = {}
     for position, statement in enumerate(program.statements):
@@ -99,19 +104,25 @@ def share_memory(program: Program) -> dict[str, int]:
     last = last_reads(program)
     foreign = program.inputs | program.external
     arrays = [name for name in first if program.axes[name] and name not in foreign]
-    slots: list[tuple[int, int]] = []  # (entries per sample, last position in use)
+    slots: list[tuple[bool, int, int]] = []  # (fixed, entries for one sample, last position in use)
     assigned: dict[str, int] = {}
     for name in arrays:
-        size = entries(program.axes[name])
-        free = [k for k, (_, until) in enumerate(slots) if until < first[name]]
+        size, fixed = entries(program.axes[name]), is_fixed(program.axes[name])
+        free = [k for k, (kind, _, until) in enumerate(slots) if until < first[name] and kind == fixed]
         if free:
-            slot = min(free, key=lambda k: (abs(slots[k][0] - size), k))
-            slots[slot] = (max(slots[slot][0], size), last.get(name, first[name]))
+            slot = min(free, key=lambda k: (abs(slots[k][1] - size), k))
+            slots[slot] = (fixed, max(slots[slot][1], size), last.get(name, first[name]))
         else:
             slot = len(slots)
-            slots.append((size, last.get(name, first[name])))
+            slots.append((fixed, size, last.get(name, first[name])))
         assigned[name] = slot
-    return assigned
+    order = sorted(range(len(slots)), key=lambda k: (slots[k][0], k))
+    return {name: order.index(slot) for name, slot in assigned.items()}
+
+
+def is_fixed(axes: Axes) -> bool:
+    """Say whether an array has the same size for any number of samples."""
+    return not any(isinstance(size, str) for size in axes)
 
 
 def entries(axes: Axes) -> int:

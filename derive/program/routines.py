@@ -42,6 +42,7 @@ from derive.quantities import (
     m,
     q,
     total,
+    u,
     w,
     x,
     y,
@@ -239,6 +240,8 @@ def name_array(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
     if base in _WHOLE:
         return _WHOLE[base], places
     layer, *axes = places
+    if base == u:
+        return f"U{layer}_{axes[0]}", tuple(axes[1:])
     if base == a and layer == 1:
         return "X", tuple(axes)
     return f"{_BY_LAYER[str(base)]}{layer}", tuple(axes)

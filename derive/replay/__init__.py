@@ -176,7 +176,7 @@ def _places(
     """List the subexpressions that a rule may rewrite: not the variable of a derivative, not an index."""
     yield path, expr, inside
     if isinstance(expr, Partial):
-        yield from _places(expr.f, (*path, 0), inside | {expr.v})
+        yield from _places(expr.f, (*path, 0), inside | {expr})
     elif isinstance(expr, Sum):
         yield from _places(expr.function, (*path, 0), inside)
     elif not isinstance(expr, (Indexed, KroneckerDelta)):

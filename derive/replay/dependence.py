@@ -75,7 +75,7 @@ def through(f: Expr, v: Expr, u: Expr, known: Problem, refuse: Callable[[str], N
         refuse(f"{u.base}[{layer}] does not lie above {v}")
         return []
     samples: set[Expr] = set()
-    for q in _leaves(f, known):
+    for q in leaves(f, known):
         above = None if letter(q) not in (z, a) else _height(q) - level
         over = above >= 0 if isinstance(above, Integer) else letter(q) == a and q.indices[0] == top
         if not over and depends(q, v, known):
@@ -91,11 +91,11 @@ def through(f: Expr, v: Expr, u: Expr, known: Problem, refuse: Callable[[str], N
     return [None, *own, *([v.indices[1]] if letter(v) in (z, a) else ())]
 
 
-def _leaves(f: Expr, known: Definitions) -> Iterator[Expr]:
+def leaves(f: Expr, known: Definitions) -> Iterator[Expr]:
     """List what f is made of, down to entries of z, entries of a, derivatives and what has no definition."""
     for q in quantities(f):
         meaning = None if letter(q) in (z, a) else known.definition(q)
-        yield from [q] if meaning is None or meaning.has(Partial) else _leaves(meaning, known)
+        yield from [q] if meaning is None or meaning.has(Partial) else leaves(meaning, known)
 
 
 def _wired(layer: Expr, known: Problem) -> bool:

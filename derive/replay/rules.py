@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, product
 
 from sympy import (
     Add,
@@ -37,9 +37,10 @@ from sympy import (
 )
 
 from derive.evaluation import Definitions, Problem
-from derive.quantities import Index, L, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, l, total, z
+from derive.quantities import Direct, Index, L, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, l, total, z
 from derive.replay.algebra import equal_multiplied_out, one_premise
 from derive.replay.dependence import depends, letter, may_be, through
+from derive.replay.wiring import is_held, moves, through_layers
 
 SLOPES: dict[type, Callable[[Expr], Expr]] = {
     exp: exp,
@@ -62,7 +63,7 @@ class Case:
     known: Definitions
     goal: Expr
     note: str | None = None  # the reason that is given for the step, if that is to be checked
-    inside: frozenset[Expr] = frozenset()  # the variables of the derivatives around the place
+    inside: frozenset[Partial] = frozenset()  # the derivatives around the place
     complaints: list[str] = field(default_factory=list)
 
     def refuse(self, reason: str) -> None:
@@ -87,8 +88,8 @@ def label(known: Definitions, quantity: Expr) -> str:
 
 
 def _definition(node: Expr, case: Case) -> Iterator[Expr]:
-    """q = its definition; but a coordinate in which one differentiates is not taken apart."""
-    if isinstance(node, (Indexed, Symbol)) and not any(may_be(node, v) for v in case.inside):
+    """q = its definition; but a coordinate in which one differentiates, or a z that is held, stays whole."""
+    if isinstance(node, (Indexed, Symbol)) and not any(_stays(node, around) for around in case.inside):
         meaning = case.known.definition(node)
         layer = node.indices[0] if letter(node) in (z, a) else L
         if not (isinstance(layer, Integer) or layer == L or (layer - l).is_nonnegative):
@@ -97,18 +98,51 @@ def _definition(node: Expr, case: Case) -> Iterator[Expr]:
             yield meaning
 
 
+def _stays(quantity: Expr, around: Partial) -> bool:
+    held = isinstance(around, Direct) and around.f != quantity and is_held(quantity, around.v)
+    return held or may_be(quantity, around.v)
+
+
 def _layer_chain(node: Expr, case: Case) -> Iterator[Expr]:
-    """df/dv = sum_k df/du_k du_k/dv, where f depends on v only through the u_k, the z or a of one layer."""
-    if not (isinstance(node, Partial) and isinstance(case.known, Problem)) or node.f.has(Partial):
+    """df/dv = sum_k df/du_k du_k/dv, where f depends on v only through the u_k, the z or a of some layers."""
+    if not isinstance(case.known, Problem) or isinstance(node, Direct):
         return
     named = {(p.v.base, p.v.indices[0]): p.v for p in case.goal.atoms(Partial) if letter(p.v) in (z, a)}
     for (base, layer), u in named.items():
-        where = f"it acts only through {base}[{str(layer).replace(' ', '')}]"
+        where = f"it acts only through {base}[{_place(layer)}]"
         for i in through(node.f, node.v, u, case.known, case.refuse) if case.allows(where) else ():
-            fresh, k = Index("i", N), Index("k", case.known.network.width(layer))
-            entry = base[layer, i or fresh, k]
-            product = Partial(node.f, entry) * Partial(entry, node.v)
-            yield from [total(product, k)] if i else [total(product, fresh, k), total(product, k, fresh)]
+            yield from (total(body, *sums) for body, sums in _products(node, base, layer, i, Partial, case))
+    for layers in _chosen(node, [layer for base, layer in named if base == z]):
+        where = f"it acts only through {' and '.join(f'z[{_place(layer)}]' for layer in layers)}"
+        inner = Partial if len(layers) == 1 else Direct
+        for i in (
+            through_layers(node.f, node.v, layers, case.known, case.refuse) if case.allows(where) else ()
+        ):
+            ways = [_products(node, z, layer, i, inner, case) for layer in layers]
+            yield from (Add(*(total(body, *sums) for body, sums in way)) for way in product(*ways))
+
+
+def _place(layer: Expr) -> str:
+    return str(layer).replace(" ", "")
+
+
+def _chosen(node: Partial, layers: list[Expr]) -> Iterator[list[Expr]]:
+    """Choose one of the layers that stand in the goal, or all of them, that of the variable aside or not."""
+    numbered = sorted((layer for layer in layers if isinstance(layer, Integer)), key=int)
+    other = [layer for layer in numbered if not (letter(node.v) == z and node.v.indices[0] == layer)]
+    yield from ([layer] for layer in numbered)
+    yield from (found for found in ([numbered] if other == numbered else [numbered, other]) if len(found) > 1)
+
+
+def _products(
+    node: Partial, base: Expr, layer: Expr, i: Expr | None, inner: type[Partial], case: Case
+) -> list[tuple[Expr, tuple[Index, ...]]]:
+    """Return df/du du/dv with the indices of its sums, in each order."""
+    assert isinstance(case.known, Problem)
+    fresh, k = Index("i", N), Index("k", case.known.network.width(layer))
+    entry = base[layer, i or fresh, k]
+    body = Partial(node.f, entry) * inner(entry, node.v)
+    return [(body, (k,))] if i else [(body, (fresh, k)), (body, (k, fresh))]
 
 
 def _chain(node: Expr, case: Case) -> Iterator[Expr]:
@@ -119,21 +153,21 @@ def _chain(node: Expr, case: Case) -> Iterator[Expr]:
         return
     if isinstance(node.f, Sigma):
         layer, u = node.f.args
-        yield SigmaPrime(layer, u) * Partial(u, node.v)
+        yield SigmaPrime(layer, u) * node.func(u, node.v)
     if isinstance(node.f, Loss):
         target, u = node.f.args
-        if not depends(target, node.v, case.known):
-            yield LossPrime(target, u) * Partial(u, node.v)
+        if not moves(target, node, case.known):
+            yield LossPrime(target, u) * node.func(u, node.v)
     if type(node.f) in SLOPES:
         (u,) = node.f.args
-        yield SLOPES[type(node.f)](u) * Partial(u, node.v)
+        yield SLOPES[type(node.f)](u) * node.func(u, node.v)
 
 
 def _linearity(node: Expr, case: Case) -> Iterator[Expr]:
     """d(f + g) = df + dg, sum (f + g) = sum f + sum g; for two parts, or for all terms at once."""
     if isinstance(node, Partial) and isinstance(node.f, Add):
         for parts in _parts(node.f.args):
-            yield Add(*(Partial(Add(*part), node.v) for part in parts))
+            yield Add(*(node.func(Add(*part), node.v) for part in parts))
     if isinstance(node, Sum) and isinstance(node.function, Add):
         for inner, outer in _cuts(node.limits):
             for parts in _parts(node.function.args):
@@ -143,9 +177,9 @@ def _linearity(node: Expr, case: Case) -> Iterator[Expr]:
 def _constant(node: Expr, case: Case) -> Iterator[Expr]:
     """d(c f)/dv = c df/dv with c free of v, sum c f = c sum f with c free of the index."""
     if isinstance(node, Partial) and isinstance(node.f, Mul):
-        for c, f in _splits([arg for arg in node.f.args if not depends(arg, node.v, case.known)], node.f):
+        for c, f in _splits([arg for arg in node.f.args if not moves(arg, node, case.known)], node.f):
             if f != 1:
-                yield c * Partial(f, node.v)
+                yield c * node.func(f, node.v)
     if isinstance(node, Sum):
         if node.function == 0:
             yield Integer(0)
@@ -160,7 +194,7 @@ def _product(node: Expr, case: Case) -> Iterator[Expr]:
     if isinstance(node, Partial) and isinstance(node.f, Mul):
         for f, g in _splits(node.f.args, node.f):
             if g != 1:
-                yield Partial(f, node.v) * g + f * Partial(g, node.v)
+                yield node.func(f, node.v) * g + f * node.func(g, node.v)
 
 
 def _power(node: Expr, case: Case) -> Iterator[Expr]:
@@ -168,7 +202,7 @@ def _power(node: Expr, case: Case) -> Iterator[Expr]:
     if isinstance(node, Partial) and isinstance(node.f, Pow):
         f, m = node.f.args
         if isinstance(m, Rational):
-            yield Mul(m, f ** (m - 1), Partial(f, node.v))
+            yield Mul(m, f ** (m - 1), node.func(f, node.v))
 
 
 def _exchange(node: Expr, case: Case) -> Iterator[Expr]:
@@ -176,13 +210,13 @@ def _exchange(node: Expr, case: Case) -> Iterator[Expr]:
     if isinstance(node, Partial) and isinstance(node.f, Sum):
         body, *limits = node.f.args
         for cut in range(len(limits)):
-            yield Sum(Partial(_summed(body, limits[:cut]), node.v), *limits[cut:])
+            yield Sum(node.func(_summed(body, limits[:cut]), node.v), *limits[cut:])
 
 
 def _independence(node: Expr, case: Case) -> Iterator[Expr]:
     """df/dv = 0 where f does not depend on v."""
     if isinstance(node, Partial):
-        if not depends(node.f, node.v, case.known):
+        if not moves(node.f, node, case.known):
             yield Integer(0)
         else:
             case.refuse(f"{node.f} may change with {node.v}")
@@ -235,14 +269,26 @@ def _premise(node: Expr, case: Case) -> Iterator[Expr]:
             yield right.xreplace(names)
 
 
+def _holding(rule: Rewriting) -> Rewriting:
+    """Refuse what would make of a z that is held a z by itself, which stands for what defines it."""
+
+    def careful(node: Expr, case: Case) -> Iterator[Expr]:
+        for new in rule(node, case):
+            inner = (part for part in new.atoms(Direct) if isinstance(node, Direct))
+            if not any(is_held(part.f, part.v) for part in inner):
+                yield new
+
+    return careful
+
+
 RULES: dict[str, Rewriting] = {
     "definition": _definition,
-    "chain rule": _chain,
-    "linearity": _linearity,
-    "constant factor": _constant_or_sign,
-    "product rule": _product,
-    "power rule": _power,
-    "exchange of derivative and sum": _exchange,
+    "chain rule": _holding(_chain),
+    "linearity": _holding(_linearity),
+    "constant factor": _holding(_constant_or_sign),
+    "product rule": _holding(_product),
+    "power rule": _holding(_power),
+    "exchange of derivative and sum": _holding(_exchange),
     "independence": _independence,
     "independent coordinates": _coordinates,
     "Kronecker collapse": _collapse,

@@ -7,7 +7,8 @@ STATED = {
     ),
     "chain rule": (
         "df/dv = sum_k df/du_k du_k/dv; for a function of one u, d sigma(u)/dv = sigma'(u) du/dv",
-        "f depends on v only through the u_k, and both maps are differentiable",
+        "f depends on v only through the u_k, and both maps are differentiable; where some u_k feed others, "
+        "du_k/dv holds the others",
     ),
     "linearity": (
         "d(f + g)/dv = df/dv + dg/dv; likewise for sums",

@@ -7,21 +7,23 @@ For an objective O and delta[l]_ij := dO/dz[l]_ij,
     (1.3)  dO/db[l]   and
     (1.4)  dO/dw[l]   from delta[l], by the chain rule through layer l.
 
-Nothing here knows the answers: they are what ``calculus`` leaves when no derivative is left to open.
+Where the wiring says that a layer feeds several others, or that several share a parameter, the chain rule
+runs through all of them. Nothing here knows the answers: they are what ``calculus`` leaves when no
+derivative is left to open.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Expr, Sum, preorder_traversal
+from sympy import Add, Expr, KroneckerDelta, Sum, preorder_traversal
 
 from derive.calculus.derivation import Derivation, Deriving
 from derive.calculus.rules import CHAIN, DEFINITION, PREMISE
 from derive.costs import QUADRATIC
 from derive.equation import Equation
-from derive.network import Network, Objective
-from derive.quantities import Index, N, Partial, a, b, total, w, y, z
+from derive.network import Network, Objective, array_of
+from derive.quantities import Direct, Index, N, Partial, a, b, total, w, y, z
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Derived:
     derivation: Derivation
     layer: Expr
     free: tuple[Index, ...]
+    source: tuple[Expr, ...] = ()  # of the weights of a link that is not from the layer before
 
 
 def output_delta(network: Network, objective: Objective) -> Derived:
@@ -54,29 +57,38 @@ def output_delta(network: Network, objective: Objective) -> Derived:
 
 
 def hidden_delta(network: Network, objective: Objective, layer: Expr) -> Derived:
-    """Derive (1.2): delta[l] from delta[l+1], for 2 <= l <= L-1."""
+    """Derive (1.2): delta[l] from those of the layers that layer l feeds, for 2 <= l <= L-1."""
     j = network.index("j", layer)
-    k = network.index("k", layer + 1)
-    i = objective.i
-    variable, through = z[layer, i, j], z[layer + 1, i, k]
+    variable = z[layer, objective.i, j]
     work = Deriving(Partial(objective.symbol, variable), network)
-    _chain(work, objective, variable, through, (k,), layer + 1, (i, k))
-    derivation = work.differentiate().done()
+    _chain(work, network, objective, variable, objective.i)
+    work.differentiate()
+    if isinstance(work.now, Add) or work.now.has(KroneckerDelta):
+        work.gather()
+    derivation = work.done()
     return _derived("1.2", "hidden delta", network, objective, layer, (j,), derivation)
 
 
 def bias_gradient(network: Network, objective: Objective, layer: Expr) -> Derived:
     """Derive (1.3): the derivative in b[l]_j, for 2 <= l <= L."""
-    j = network.index("j", layer)
-    derivation = _parameter(network, objective, layer, b[layer, j])
-    return _derived("1.3", "bias gradient", network, objective, layer, (j,), derivation)
+    return parameter_gradient(network, objective, b[layer, network.index("j", layer)])
 
 
 def weight_gradient(network: Network, objective: Objective, layer: Expr) -> Derived:
     """Derive (1.4): the derivative in w[l]_jk, for 2 <= l <= L."""
     j, k = network.index("j", layer), network.index("k", layer - 1)
-    derivation = _parameter(network, objective, layer, w[layer, j, k])
-    return _derived("1.4", "weight gradient", network, objective, layer, (j, k), derivation)
+    return parameter_gradient(network, objective, w[layer, j, k])
+
+
+def parameter_gradient(network: Network, objective: Objective, parameter: Expr) -> Derived:
+    """Derive (1.3) or (1.4): the derivative in a bias or a weight, from the deltas of the layers with it."""
+    work = Deriving(Partial(objective.symbol, parameter), network)
+    _chain(work, network, objective, parameter, None if objective.over_samples else objective.i)
+    number, name = ("1.3", "bias gradient") if parameter.base == b else ("1.4", "weight gradient")
+    layer, *source = array_of(parameter)[1]
+    neurons = parameter.indices[1 + len(source) :]
+    derivation = work.differentiate().done()
+    return _derived(number, name, network, objective, layer, neurons, derivation, tuple(source))
 
 
 def backpropagation(network: Network, objective: Objective) -> tuple[Derived, ...]:
@@ -89,9 +101,8 @@ def backpropagation(network: Network, objective: Objective) -> tuple[Derived, ..
             found.append(output_delta(network, objective))
         else:
             found.append(hidden_delta(network, objective, layer))
-        if network.has_bias(layer):
-            found.append(bias_gradient(network, objective, layer))
-        found.append(weight_gradient(network, objective, layer))
+        own = [parameter for parameter in network.parameters() if parameter.indices[0] == layer]
+        found += [parameter_gradient(network, objective, parameter) for parameter in reversed(own)]
     return tuple(found)
 
 
@@ -118,33 +129,29 @@ def _through_softmax(work: Deriving, network: Network) -> Deriving:
     return work
 
 
-def _parameter(network: Network, objective: Objective, layer: Expr, parameter: Expr) -> Derivation:
-    m = network.index("m", layer)
-    i = Index("i", N) if objective.over_samples else objective.i
-    sums = (i, m) if objective.over_samples else (m,)
-    work = Deriving(Partial(objective.symbol, parameter), network)
-    _chain(work, objective, parameter, z[layer, i, m], sums, layer, (i, m))
-    return work.differentiate().done()
-
-
 def _chain(
-    work: Deriving,
-    objective: Objective,
-    variable: Expr,
-    through: Expr,
-    sums: tuple[Index, ...],
-    layer: Expr,
-    place: tuple[Expr, Expr],
+    work: Deriving, network: Network, objective: Objective, variable: Expr, sample: Expr | None
 ) -> None:
-    """Write the derivative through the z of one layer and give the outer factor its name."""
-    outer = Partial(objective.symbol, through)
-    work.step(
-        CHAIN,
-        Partial(objective.symbol, variable),
-        total(outer * Partial(through, variable), *sums),
-        f"it acts only through z[{str(layer).replace(' ', '')}]",
-    )
-    work.step(DEFINITION, outer, objective.delta(layer, *place), "delta")
+    """Write the derivative through the z of the layers that a variable acts on, name the outer factors.
+
+    Without a ``sample`` the variable acts through every sample. Layers that feed one another are told apart
+    by holding all z but one: then the inner derivatives are direct.
+    """
+    layers = network.acts_on(variable)
+    inner = Partial if len(layers) == 1 else Direct
+    terms, outers = [], []
+    i = Index("i", N) if sample is None else sample
+    for layer in layers:
+        m = network.index("k" if variable.base == z else "m", layer)
+        through = z[layer, i, m]
+        outer = Partial(objective.symbol, through)
+        sums = (i, m) if sample is None else (m,)
+        terms.append(total(outer * inner(through, variable), *sums))
+        outers.append((outer, objective.delta(layer, i, m)))
+    shown = " and ".join(f"z[{str(layer).replace(' ', '')}]" for layer in layers)
+    work.step(CHAIN, Partial(objective.symbol, variable), Add(*terms), f"it acts only through {shown}")
+    for outer, named in outers:
+        work.step(DEFINITION, outer, named, "delta")
 
 
 def _derived(
@@ -155,8 +162,9 @@ def _derived(
     layer: Expr,
     neurons: tuple[Index, ...],
     derivation: Derivation,
+    source: tuple[Expr, ...] = (),
 ) -> Derived:
     is_delta = number in ("1.1", "1.2")
     lhs = objective.delta(layer, objective.i, neurons[0]) if is_delta else derivation.start
     free = (objective.i, *neurons)
-    return Derived(Equation(number, name, lhs, derivation.result), derivation, layer, free)
+    return Derived(Equation(number, name, lhs, derivation.result), derivation, layer, free, source)

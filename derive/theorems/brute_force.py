@@ -9,11 +9,12 @@ are polynomials in the weights and in applications of sigma and sigma' with iden
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Sum, Symbol, expand
 
 from derive.network import Network, Objective, sample_cost
-from derive.quantities import Index, Loss, LossPrime, Sigma, SigmaPrime, b, delta, w
+from derive.quantities import Index, Loss, LossPrime, Sigma, SigmaPrime, delta
 from derive.theorems.lemma1 import LEMMA_1, Claim
 
 MAX_PARAMETERS = 50
@@ -88,21 +89,16 @@ def prove_by_brute_force(
     cost = scalars.write(objective.define(network), {i: 1})
     letters: dict[Expr, Symbol] = {}
     compared, differing = 0, []
-    for number in range(2, int(network.depth) + 1):
-        layer = Integer(number)
-        j, k = network.index("j", layer), network.index("k", layer - 1)
-        claimed_b = claim.bias_gradient(network, layer, i, j)
-        claimed_w = claim.weight_gradient(network, layer, i, j, k)
-        for row in range(1, int(j.upper) + 1):
-            cases = [(b[layer, j], claimed_b, {i: 1, j: row})] if network.has_bias(layer) else []
-            columns = range(1, int(k.upper) + 1)
-            cases += [(w[layer, j, k], claimed_w, {i: 1, j: row, k: col}) for col in columns]
-            for parameter, claimed, values in cases:
-                symbol = scalars.write(parameter, values)
-                compared += 1
-                difference = cost.diff(symbol) - scalars.write(claimed, values)
-                if expand(_with_letters(difference, letters)) != 0:
-                    differing.append(str(symbol))
+    for parameter in network.parameters():
+        _, claimed = claim.gradient(network, parameter, i)
+        neurons = [index for index in parameter.indices if isinstance(index, Index)]
+        for place in product(*(range(1, int(index.upper) + 1) for index in neurons)):
+            values = {i: 1, **dict(zip(neurons, place, strict=True))}
+            symbol = scalars.write(parameter, values)
+            compared += 1
+            difference = cost.diff(symbol) - scalars.write(claimed, values)
+            if expand(_with_letters(difference, letters)) != 0:
+                differing.append(str(symbol))
     return BruteForce(compared, tuple(differing))
 
 

@@ -51,13 +51,19 @@ def parameters_of_a_layer() -> Part:
 def count(architecture: Architecture) -> int:
     """Return the number of parameters of an architecture by (6.3), summed over its layers.
 
-    A layer without biases has n_l fewer.
+    A layer without biases, or with those of another layer, has n_l fewer; one with the weights of another
+    has n_l n_(l-1) fewer, and a link with weights from layer m has n_l n_m more.
     """
     formula = parameters_of_a_layer().equation.rhs
-    return sum(
-        int(formula.xreplace({n[l]: Integer(here), n[l - 1]: Integer(below)})) - here * (not bias)
-        for (below, here), bias in zip(pairwise(architecture.sizes), architecture.biases, strict=True)
-    )
+    found = 0
+    sizes = pairwise(architecture.sizes)
+    for layer, ((below, here), joint) in enumerate(zip(sizes, architecture.joints, strict=True), start=2):
+        found += int(formula.xreplace({n[l]: Integer(here), n[l - 1]: Integer(below)}))
+        found -= here * (joint.bias != layer)
+        main, *skips = joint.links
+        found -= here * below * (main.weights is None or main.weights.layer != layer)
+        found += sum(here * architecture.sizes[link.source - 1] for link in skips if link.weights is not None)
+    return found
 
 
 def _opened(equation: Equation, given: Given, *uses: Equation) -> Part:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Expr, Integer
+from sympy import Add, Expr, Integer
 
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import differentiate
 from derive.costs import QUADRATIC
-from derive.network import Network, Objective, sample_cost
-from derive.quantities import L, LossPrime, SigmaPrime, a, b, delta, l, total, w, y, z
+from derive.network import Network, Objective, array_of, sample_cost
+from derive.quantities import L, LossPrime, SigmaPrime, a, b, delta, l, total, u, w, y, z
 from derive.theorems.backpropagation import (
     Derived,
     backpropagation,
@@ -41,28 +41,66 @@ def _output(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
     return slope * (difference if network.cost == QUADRATIC else LossPrime(y[i, j], a[layer, i, j]))
 
 
-def _hidden(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
-    k = network.index("k", layer + 1)
-    back = total(w[layer + 1, k, j] * delta[layer + 1, i, k], k)
-    return SigmaPrime(layer, z[layer, i, j]) * back
-
-
-def _bias(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
+def _sample_delta(layer: Expr, i: Expr, j: Expr) -> Expr:
     return delta[layer, i, j]
 
 
-def _weight(network: Network, layer: Expr, i: Expr, j: Expr, k: Expr) -> Expr:
-    return delta[layer, i, j] * a[layer - 1, i, k]
+Naming = Callable[[Expr, Expr, Expr], Expr]
+"""The letter for the derivative in z[l]_ij, a function of (l, i, j)."""
+
+
+def hidden(network: Network, layer: Expr, i: Expr, j: Expr, named: Naming = _sample_delta) -> Expr:
+    """Return the lemma's (1.2): sigma'(z) times W^T delta, added up over the layers that layer l feeds."""
+    back = Integer(0)
+    for above in network.acts_on(z[layer, i, j]):
+        k = network.index("k", above)
+        for term in network.terms(above):
+            if term.source == layer:
+                weighted = term.weights is not None
+                back += total(term.weight(k, j) * named(above, i, k), k) if weighted else named(above, i, j)
+    return SigmaPrime(layer, z[layer, i, j]) * back
+
+
+def bias(network: Network, layer: Expr, i: Expr, j: Expr, named: Naming = _sample_delta) -> Expr:
+    """Return the lemma's (1.3): delta, added up over the layers that have the bias."""
+    return Add(*(named(user, i, j) for user in network.acts_on(b[layer, j])))
+
+
+def weight(
+    network: Network,
+    layer: Expr,
+    i: Expr,
+    j: Expr,
+    k: Expr,
+    source: Expr | None = None,
+    named: Naming = _sample_delta,
+) -> Expr:
+    """Return the lemma's (1.4): delta a^T, added up over the layers that have the weights.
+
+    ``source`` is the layer from which they take, where that is not layer l-1.
+    """
+    array = w[layer, j, k] if source is None else u[layer, source, j, k]
+    found = Integer(0)
+    for user in network.acts_on(array):
+        for term in network.terms(user):
+            if term.weights == array_of(array):
+                row, column = (k, j) if term.transposed else (j, k)
+                found += named(user, i, row) * a[term.source, i, column]
+    return found
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Four right-hand sides, each a function of (network, layer, sample, neurons...)."""
+    """Four right-hand sides, each a function of (network, layer, sample, neurons...).
+
+    That of a weight gradient is given a ``source``, too, for the weights of a link from a layer that is not
+    the one before.
+    """
 
     output_delta: Callable[[Network, Expr, Expr, Expr], Expr] = _output
-    hidden_delta: Callable[[Network, Expr, Expr, Expr], Expr] = _hidden
-    bias_gradient: Callable[[Network, Expr, Expr, Expr], Expr] = _bias
-    weight_gradient: Callable[[Network, Expr, Expr, Expr, Expr], Expr] = _weight
+    hidden_delta: Callable[..., Expr] = hidden
+    bias_gradient: Callable[..., Expr] = bias
+    weight_gradient: Callable[..., Expr] = weight
 
     def of(self, network: Network, derived: Derived) -> Expr:
         """Return what is claimed for the left-hand side of a derived equation."""
@@ -72,7 +110,15 @@ class Claim:
             "1.3": self.bias_gradient,
             "1.4": self.weight_gradient,
         }
-        return claims[derived.equation.number](network, derived.layer, *derived.free)
+        return claims[derived.equation.number](network, derived.layer, *derived.free, *derived.source)
+
+    def gradient(self, network: Network, parameter: Expr, i: Expr) -> tuple[str, Expr]:
+        """Return the number of the equation for a parameter's derivative, and what is claimed for it."""
+        letter, (layer, *source) = array_of(parameter)
+        neurons = parameter.indices[1 + len(source) :]
+        if letter == b:
+            return "1.3", self.bias_gradient(network, layer, i, *neurons)
+        return "1.4", self.weight_gradient(network, layer, i, *neurons, *source)
 
     def delta(self, network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
         """Return what is claimed for delta[l]_ij at a given depth, (1.1) or (1.2)."""
@@ -169,14 +215,8 @@ def prove_unrolled(
         return activations(quantity)
 
     findings = []
-    for number in range(2, int(network.depth) + 1):
-        layer = Integer(number)
-        j, k = network.index("j", layer), network.index("k", layer - 1)
-        cost = objective.define(network)
-        cases = [("1.4", w[layer, j, k], claim.weight_gradient(network, layer, objective.i, j, k))]
-        if network.has_bias(layer):
-            cases.insert(0, ("1.3", b[layer, j], claim.bias_gradient(network, layer, objective.i, j)))
-        for equation, parameter, claimed in cases:
-            holds = equal(differentiate(cost, parameter, network), claimed, unfold)
-            findings.append(Finding(equation, layer, holds))
+    for parameter in network.parameters():
+        number, claimed = claim.gradient(network, parameter, objective.i)
+        derivative = differentiate(objective.define(network), parameter, network)
+        findings.append(Finding(number, parameter.indices[0], equal(derivative, claimed, unfold)))
     return tuple(findings)

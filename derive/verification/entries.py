@@ -12,13 +12,14 @@ from typing import Any
 from sympy import Expr, Indexed, IndexedBase, Integer
 
 from derive.costs import QUADRATIC
+from derive.network import array_of
 from derive.program.lowering import plainly
 from derive.program.routines import name_array
 from derive.proof import Proof
-from derive.quantities import Cost, N, Partial, a, b, eta, mu, w, y
+from derive.quantities import Cost, N, Partial, a, eta, mu, y
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.descent import gradient as descent_gradient
-from derive.verification.expected import Knowledge, blocks, known
+from derive.verification.expected import Knowledge, known
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import FLOAT, Class, Frame, Instance
 from derive.verification.values import Held, Lost, Memory, Refusal, View, place
@@ -34,11 +35,12 @@ class Entries:
         self.sizes = proof.architecture.sizes
         self.count = Integer(proof.architecture.n_parameters)
         self.squares = proof.architecture.cost == QUADRATIC
-        self.blocks = blocks(proof.architecture)
+        self.blocks = {item.name: item for item in proof.architecture.parameters}
         self.last = Integer(proof.architecture.depth)
         self.outputs = Integer(self.sizes[-1])
         self._letters = {
-            kind: [self._letter(kind, name) for name in self.blocks] for kind in ("parameter", "g", "J")
+            kind: [self._letter(kind, parameter) for parameter in proof.network.parameters()]
+            for kind in ("parameter", "g", "J")
         }
         run.after[("forward.py", "propagate")] = self._propagated
         run.after[("forward.py", "subtract_output")] = self._subtracted
@@ -61,10 +63,8 @@ class Entries:
     def parameters(self) -> View:
         """Return p, which holds every W and b."""
         held: dict[Any, Held | Lost] = {}
-        for (_, start, stop, shape), letter in zip(
-            self.blocks.values(), self._letters["parameter"], strict=True
-        ):
-            held[Integer(start), Integer(stop)] = Held(letter, tuple(map(Integer, shape)))
+        for block, letter in zip(self.blocks.values(), self._letters["parameter"], strict=True):
+            held[Integer(block.start), Integer(block.stop)] = Held(letter, tuple(map(Integer, block.shape)))
         return Memory(self.count, (), held, constant=True).whole()
 
     def vector(self, base: IndexedBase, *extents: Expr, constant: bool = True) -> View:
@@ -74,16 +74,17 @@ class Entries:
         memory.held[Integer(0), extents[-1]] = Held(letter, extents)
         return memory.whole()
 
-    def _letter(self, kind: str, name: str) -> Expr:
-        layer, _, _, shape = self.blocks[name]
-        base = w if name[0] == "W" else b
+    def _letter(self, kind: str, parameter: Indexed) -> Expr:
+        array = array_of(parameter)
         if kind == "parameter":
-            return base[(layer, *(place(k, Integer(size)) for k, size in enumerate(shape)))]
+            letter, lead = array
+            neurons = parameter.indices[len(lead) :]
+            return letter[(*lead, *(place(k, index.upper) for k, index in enumerate(neurons)))]
         for derived in self.proof.mean if kind == "g" else self.proof.output:
             lhs = derived.equation.lhs
-            if isinstance(lhs, Partial) and lhs.v.base == base and lhs.v.indices[0] == layer:
+            if isinstance(lhs, Partial) and array_of(lhs.v) == array:
                 return known(plainly(derived.equation)).letter
-        raise Refusal(f"the proof has no derivative in {name}")
+        raise Refusal(f"the proof has no derivative in {parameter}")
 
     # -- runs -------------------------------------------------------------------------------------------
 
@@ -296,10 +297,8 @@ class Entries:
         name = "the gradient" if kind == "g" else "the Jacobian"
         if not isinstance(result, View) or not result.plain or result.shape != shape:
             raise Refusal(f"what is returned is not {name}")
-        for (block, (_, start, stop, _)), letter in zip(
-            self.blocks.items(), self._letters[kind], strict=True
-        ):
-            held = result.memory.held.get((Integer(start), Integer(stop)))
+        for (block, item), letter in zip(self.blocks.items(), self._letters[kind], strict=True):
+            held = result.memory.held.get((Integer(item.start), Integer(item.stop)))
             if not isinstance(held, Held) or not self.knowledge.holds(held, letter):
                 number = self.knowledge.of(letter).number
                 raise Refusal(f"{kind}{block} does not hold the derivative ({number})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sympy import Expr, Indexed, Integer, Sum
@@ -172,16 +172,3 @@ def axes_of(quantity: Expr) -> tuple[Index, ...]:
     if quantity == Cost or not isinstance(quantity, Indexed):
         return ()
     return tuple(index for index in quantity.indices if isinstance(index, Index))
-
-
-def blocks(architecture: Architecture) -> Mapping[str, tuple[int, int, int, tuple[int, ...]]]:
-    """Return where each W and b lies in p: layer, start, stop and shape, in the order of p."""
-    found, start = {}, 0
-    for layer in range(2, architecture.depth + 1):
-        rows, columns = architecture.sizes[layer - 1], architecture.sizes[layer - 2]
-        shapes = [("W", (rows, columns))] + [("b", (rows,))] * architecture.biases[layer - 2]
-        for letter, shape in shapes:
-            stop = start + rows * (columns if letter == "W" else 1)
-            found[f"{letter}{layer}"] = (layer, start, stop, shape)
-            start = stop
-    return found

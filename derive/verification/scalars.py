@@ -9,14 +9,15 @@ from itertools import product
 
 from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
 
+from derive.network import array_of
 from derive.program.routines import computed, forward_equations
 from derive.proof import Proof
-from derive.quantities import Index, N, Partial, a, b, eta, w, y
+from derive.quantities import Index, N, Partial, a, eta, y
 from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient
 from derive.theorems.levenberg_marquardt import p_old
 from derive.verification.blocks import Group
-from derive.verification.expected import Knowledge, Known, blocks
+from derive.verification.expected import Knowledge, Known
 from derive.verification.functions import Largest, Maximum, over
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import Frame, Located, Trace
@@ -141,9 +142,10 @@ def _moves(run: Interpreter, frame: Frame, statement: ast.stmt, letters: dict[st
 
 def _letters(proof: Proof) -> list[Expr]:
     found = []
-    for name, (layer, _, _, shape) in blocks(proof.architecture).items():
-        base = w if name[0] == "W" else b
-        found += [base[(layer, *at)] for at in product(*(range(1, size + 1) for size in shape))]
+    for parameter in proof.network.parameters():
+        letter, lead = array_of(parameter)
+        sizes = [int(index.upper) for index in parameter.indices[len(lead) :]]
+        found += [letter[(*lead, *at)] for at in product(*(range(1, size + 1) for size in sizes))]
     return found
 
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 3062c08104d9b050dc10d3424380c9f34a9b8ed0bf4483409291f074b081893d
+# e41d9be971f9db673bdb5420c5dec2ce08f2d108114aadae158460730b579488
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 1-20:tanh-1:linear."""
 

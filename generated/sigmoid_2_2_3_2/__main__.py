@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 64fe5e9ad0abe452dd4934ee848985f1c8a72f28b1da3a1eee8ed35575270e43
+# 9ca2fc808558b59c74d58623ac544e380c2e9eeda5417fd9078fd470401370f6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

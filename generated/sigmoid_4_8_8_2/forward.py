@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 55a79dc1aa9a1ae2f32871b4e9c3a4dd9c91030a1ff2629bfb38bd1f3cb274be
+# 2e3ec104b62c2de02fefc1dd314053072eb54ebfb762cb05a8caf2c855486360
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-8-8-2, its cost and its residual."""
 
