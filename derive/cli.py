@@ -69,6 +69,7 @@ def prove(
     proof = proved(architecture, cost, activation, stages)
     show.show_numbering(console, numbers)
     show.show_theorem(console, proof.network.in_general, numbers)
+    show.show_wiring(console, proof.network, numbers)
     if steps:
         show.show_steps(console, proof.network.in_general, numbers)
     show.show_verdicts(console, proof, numbers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from math import prod
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -14,25 +14,25 @@ from derive.errors import UserError
 from derive.printers.tikz import network_tikz
 from derive.templates_path import templates_directory
 from derive.version import MARKER
+from derive.wiring import Link
 
 MAX_DRAWN_ROWS = 7
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer: its neurons, its activation, and the shapes of W (n_l, n_(l-1)) and b (n_l,)."""
+    """One layer: its neurons, its activation, the links into it, and how many parameters are its own.
+
+    ``links`` are the shapes of weights, (n_l, n_m) for a link from layer m, each with what must be said of
+    it; the weights of the layer before come first. ``bias`` is how many there are, or whose.
+    """
 
     number: int
     neurons: int
     activation: str
-    weights: tuple[int, int] | None
-    bias: bool
-
-    @property
-    def parameters(self) -> int:
-        """The number of weights and biases."""
-        weights = self.weights[0] * self.weights[1] if self.weights else 0
-        return weights + self.neurons * self.bias
+    links: tuple[str, ...]
+    bias: str
+    parameters: int
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,29 @@ class Description:
 def describe(architecture: Architecture) -> Description:
     """Return what an architecture is made of."""
     sizes = architecture.sizes
-    rows = [LayerRow(1, sizes[0], "", None, False)]
-    for number, (below, here) in enumerate(pairwise(sizes), start=2):
-        name = architecture.activation(number)
-        rows.append(LayerRow(number, here, name, (here, below), architecture.has_bias(number)))
-    products = [below * here for below, here in pairwise(sizes)]
-    return Description(
-        tuple(rows), architecture.n_parameters, sum(products), sum(products) + sum(products[1:])
-    )
+    rows = [LayerRow(1, sizes[0], "", (), "", 0)]
+    forward = backward = 0
+    for number, (here, joint) in enumerate(zip(sizes[1:], architecture.joints, strict=True), start=2):
+        own = sum(prod(item.shape) for item in architecture.parameters if item.layer == number)
+        links = tuple(_link(sizes, number, link) for link in joint.links)
+        bias = str(here) if joint.bias == number else "none" if joint.bias is None else f"of {joint.bias}"
+        rows.append(LayerRow(number, here, architecture.activation(number), links, bias, own))
+        for link in joint.links:
+            product = here * sizes[link.source - 1] * (link.weights is not None)
+            forward += product
+            backward += product * (1 if link.source == 1 else 2)
+    return Description(tuple(rows), architecture.n_parameters, forward, backward)
+
+
+def _link(sizes: tuple[int, ...], layer: int, link: Link) -> str:
+    """Say what comes through a link: the shape of its weights, and where they are from."""
+    where = "" if link.source == layer - 1 else f" from layer {link.source}"
+    if link.weights is None:
+        return f"layer {link.source}"
+    if link.weights.layer != layer:
+        turned = ", transposed" if link.transposed else ""
+        return f"that of layer {link.weights.layer}{turned}{where}"
+    return f"{sizes[layer - 1]} x {sizes[link.source - 1]}{where}"
 
 
 def text_drawing(architecture: Architecture) -> Iterator[str]:
@@ -75,6 +90,10 @@ def text_drawing(architecture: Architecture) -> Iterator[str]:
             cells.append((":" if cut else "o") if 0 <= at < shown else " ")
         yield "   ".join(f"{cell:^5s}" for cell in cells).rstrip()
     yield "   ".join(f"{size:^5d}" for size in sizes).rstrip()
+    for layer, joint in enumerate(architecture.joints, start=2):
+        for link in joint.links[1:]:
+            how = "as it is" if link.weights is None else "through weights"
+            yield f"layer {layer} adds layer {link.source}, {how}"
 
 
 def picture(architecture: Architecture, ending: str) -> str:

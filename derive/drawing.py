@@ -5,17 +5,19 @@ Large layers are abbreviated to their first and last neurons, deep networks to t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from derive.architecture import Architecture
+from derive.wiring import Link
 
 MAX_NEURONS = 7
 MAX_LAYERS = 9
 RADIUS = 21
 _ACROSS, _DOWN, _MARGIN, _FOOT = 88, 52, 32, 26
 _SCALE = 1.35
+_RISE = 20  # how much higher an arc goes for each layer that it leads on
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,16 @@ class Wires:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """An arc over the layers that a link skips, with a letter at its top: + for what is added as it is."""
+
+    path: str
+    x: int
+    y: int
+    label: str
+
+
+@dataclass(frozen=True)
 class Drawing:
     """Everything that a template needs to draw a network; ``natural`` is how wide it would like to be."""
 
@@ -60,6 +72,7 @@ class Drawing:
     radius: int
     layers: tuple[Layer, ...]
     wires: tuple[Wires, ...]
+    skips: tuple[Skip, ...]
     backward: bool
     title: str
 
@@ -81,7 +94,8 @@ def draw(
     sizes = architecture.sizes
     numbers = _shown(len(sizes), MAX_LAYERS)
     tallest = max(min(size, MAX_NEURONS) for size in sizes)
-    middle = _MARGIN + (tallest - 1) * _DOWN // 2
+    rise = _RISE * max((layer - link.source for layer, link in _skipping(architecture)), default=0)
+    middle = rise + _MARGIN + (tallest - 1) * _DOWN // 2
     layers = []
     for place, number in enumerate(numbers):
         x = _MARGIN + place * _ACROSS
@@ -97,11 +111,40 @@ def draw(
         )
         for left, right in pairwise(layers)
     )
-    foot = _MARGIN + (tallest - 1) * _DOWN + RADIUS + 18
+    foot = rise + _MARGIN + (tallest - 1) * _DOWN + RADIUS + 18
     width = 2 * _MARGIN + (len(layers) - 1) * _ACROSS
     return Drawing(
-        round(_SCALE * width), width, foot + _FOOT, foot, RADIUS, tuple(layers), wires, backward, title
+        round(_SCALE * width),
+        width,
+        foot + _FOOT,
+        foot,
+        RADIUS,
+        tuple(layers),
+        wires,
+        tuple(_skips(architecture, layers, rise)),
+        backward,
+        title,
     )
+
+
+def _skipping(architecture: Architecture) -> Iterator[tuple[int, Link]]:
+    """Yield each link beside that from the layer before through weights, with the layer that it leads to."""
+    for layer, joint in enumerate(architecture.joints, start=2):
+        for link in joint.links[1:]:
+            yield layer, link
+
+
+def _skips(architecture: Architecture, layers: Sequence[Layer], rise: int) -> Iterator[Skip]:
+    shown = {layer.number: layer for layer in layers}
+    for number, link in _skipping(architecture):
+        if number in shown and link.source in shown:
+            left, right = shown[link.source], shown[number]
+            start, end = left.neurons[0].y - RADIUS, right.neurons[0].y - RADIUS
+            top = rise + _MARGIN - RADIUS - _RISE * (number - link.source)
+            middle = (left.x + right.x) // 2
+            path = f"M{left.x} {start}C{left.x} {top} {right.x} {top} {right.x} {end}"
+            height = (start + 6 * top + end) // 8  # of a cubic at its middle
+            yield Skip(path, middle, height - 4, "+" if link.weights is None else "+W")
 
 
 def _layer(

@@ -153,7 +153,7 @@ def context(
         "depth": str(shape.depth),
         "parameters": str(shape.n_parameters),
         "symbol": symbols(),
-        "notation": [replace(letter, meaning=numbering.cite(letter.meaning)) for letter in notation()],
+        "notation": [replace(letter, meaning=numbering.cite(letter.meaning)) for letter in notation(shape)],
         "number": numbering.number,
         "explanation": escape(numbering.explanation()),
         "concordance": _concordance(lemma, style),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import Expr, KroneckerDelta
+from sympy import Expr, Integer, KroneckerDelta
 
+from derive.architecture import Architecture
 from derive.network import Network, mean_cost, output, sample_cost
-from derive.quantities import Index, L, N, Sigma, SigmaPrime, a, b, eta, l, mu, n, w, x, y, z
+from derive.quantities import Direct, Index, L, N, Sigma, SigmaPrime, a, b, eta, l, mu, n, u, w, x, y, z
 from derive.theorems.levenberg_marquardt import A, G, J, M, g, h, p_new, p_old, phi, r, s, v
 
 
@@ -19,8 +21,9 @@ class Entry:
     meaning: str
 
 
-def entries() -> tuple[Entry, ...]:
-    """Return the table of notation, in the order of first use."""
+def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
+    """Return the table of notation, in the order of first use; with what the wiring of a network adds."""
+    wired = () if architecture is None or architecture.plain else tuple(_of_wiring(architecture))
     network = Network()
     i, j, k, m = Index("i", N), network.index("j", l), network.index("k", l - 1), network.index("m", l)
     p, m2, q, q2, q3 = Index("p", s), Index("m", s), Index("q", M), Index("q'", M), Index("q", s)
@@ -48,4 +51,18 @@ def entries() -> tuple[Entry, ...]:
         Entry((A[p, m2], g[p]), "normal matrix; right-hand side, and in a descent step the gradient"),
         Entry((G[q, q2], v[q]), "damped Gram matrix; solution of the dual system"),
         Entry((eta,), "learning rate"),
+        *wired,
     )
+
+
+def _of_wiring(architecture: Architecture) -> Iterator[Entry]:
+    """Yield the letters for weights of links that skip layers, and the derivative that holds other layers."""
+    network = Network(architecture)
+    for parameter in network.parameters():
+        if parameter.base == u:
+            layer, source = parameter.indices[:2]
+            meaning = f"weight from neuron k of layer {source} to neuron j of layer {layer}"
+            yield Entry((parameter,), meaning)
+    i, j, k = Index("i", N), network.index("j", Integer(2)), network.index("k", Integer(3))
+    direct = Direct(z[Integer(3), i, k], z[Integer(2), i, j])
+    yield Entry((direct,), "derivative with the weighted inputs of all other layers held")

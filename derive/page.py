@@ -156,7 +156,7 @@ def context(proof: Proof, numbering: Numbering = OWN) -> dict[str, object]:
                 [Markup(expression_mathml(letter)) for letter in entry.letters],
                 style.prose(entry.meaning),
             )
-            for entry in entries()
+            for entry in entries(shape)
         ],
         "stops": [_stop(proof, stop, style) for stop in stops],
         "source": source,

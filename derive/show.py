@@ -24,6 +24,7 @@ from derive.stages import Stages
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.refutations import refutations
 from derive.theorems.theorem import Theorem
+from derive.theorems.wiring import changed_definitions, changed_equations
 
 _OUTCOMES = {True: "[green]proved[/green]", False: "[red]refuted[/red]", None: "[yellow]not decided[/yellow]"}
 MAX_DRAWN_LAYERS = 9  # that a terminal is wide enough for
@@ -56,6 +57,19 @@ def show_theorem(console: Console, network: Network, numbering: Numbering = OWN)
         number = f"({numbering.number(derived.equation.number)})"
         text = f"{spell.equation(derived.equation):57s} {_RANGES[derived.equation.number]}"
         console.print(escape(f"  {number:{width}s}  {text}".rstrip()), highlight=False)
+    console.print()
+
+
+def show_wiring(console: Console, network: Network, numbering: Numbering = OWN) -> None:
+    """Print what the lemma becomes for a network whose wiring changes it; nothing for any other."""
+    changed = [item.equation for item in changed_equations(network)]
+    if not changed:
+        return
+    console.print("[bold]For this network[/bold], where layers are wired otherwise:", highlight=False)
+    for equation in (*changed_definitions(network), *changed):
+        number = f"({numbering.number(equation.number)})"
+        text = spelling(console).equation(equation)
+        console.print(escape(f"  {number:{6 if numbering.foreign else 5}s}  {text}"), highlight=False)
     console.print()
 
 
@@ -132,9 +146,14 @@ def show_verdicts(console: Console, proof: Proof, numbering: Numbering = OWN) ->
         table.add_row(claim, method, _OUTCOMES[verdict.holds])
     console.print(table)
     console.print(
-        f"Premises: {_smooth(proof.architecture)}; layer l feeds layer l+1 and nothing else; sums are "
+        f"Premises: {_smooth(proof.architecture)}; {_wired(proof.architecture)}; sums are "
         "finite.\nEvery verdict above was decided symbolically; nothing was sampled."
     )
+
+
+def _wired(shape: Architecture) -> str:
+    plain = "layer l feeds layer l+1 and nothing else"
+    return plain if shape.plain else "every layer takes from earlier layers alone"
 
 
 def _smooth(shape: Architecture) -> str:
@@ -158,12 +177,9 @@ def show_description(console: Console, shape: Architecture) -> None:
     for heading in ("layer", "neurons", "activation", "W", "b", "parameters"):
         table.add_column(heading, justify="left" if heading == "activation" else "right")
     for row in found.layers:
-        weights = f"{row.weights[0]} x {row.weights[1]}" if row.weights else ""
-        bias = "" if not row.weights else str(row.neurons) if row.bias else "none"
-        count = str(row.parameters) if row.weights else ""
-        table.add_row(
-            str(row.number), str(row.neurons), escape(row.activation or "input"), weights, bias, count
-        )
+        count = str(row.parameters) if row.links else ""
+        name = escape(row.activation or "input")
+        table.add_row(str(row.number), str(row.neurons), name, "\n+ ".join(row.links), row.bias, count)
     console.print(table)
     console.print(
         f"{found.parameters} parameters; multiplications in matrix products for one sample: {found.forward} "

@@ -21,11 +21,11 @@ from derive.activations import A, Activation, Z, activation
 from derive.architecture import Architecture
 from derive.costs import SOFTMAX, Y
 from derive.equation import Equation
-from derive.network import sample_cost
+from derive.network import Network, array_of, sample_cost
 from derive.numbered import activation_equation
 from derive.own_cost import cost as cost_of
 from derive.proof import Proof
-from derive.quantities import Index, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, b, delta, w, y, z
+from derive.quantities import Index, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, b, delta, y, z
 
 MAX_PARAMETERS = 400
 MAX_LAYERS = 12
@@ -78,13 +78,11 @@ def start(architecture: Architecture) -> tuple[Numbers, str]:
         targets = [float(c == 0) for c in range(architecture.sizes[-1])]
         source = "small numbers drawn once, with a fixed seed"
     numbers: Numbers = {}
-    for layer in range(2, architecture.depth + 1):
-        rows = range(1, architecture.sizes[layer - 1] + 1)
-        for j in rows:
-            for k in range(1, architecture.sizes[layer - 2] + 1):
-                numbers["w", (layer, j, k)] = next(flat)
-        for j in rows if architecture.has_bias(layer) else ():
-            numbers["b", (layer, j)] = next(flat)
+    for parameter in Network(architecture).parameters():
+        letter, lead = array_of(parameter)
+        sizes = (int(index.upper) for index in parameter.indices[len(lead) :])
+        for place in product(*(range(1, size + 1) for size in sizes)):
+            numbers[str(letter), (*map(int, lead), *place)] = next(flat)
     numbers |= {("x", (1, j)): value for j, value in enumerate(inputs, start=1)}
     numbers |= {("y", (1, j)): value for j, value in enumerate(targets, start=1)}
     return numbers, source
@@ -163,15 +161,25 @@ class Walk:
             by_layer.setdefault(int(layer), []).append(equation)
         for layer, equations in by_layer.items():
             j = equations[0].lhs.indices[-1]
-            before = range(1, self.sizes[layer - 2] + 1) if layer > 1 else ()
-            columns = [self._column(w[layer, j, k], j) for k in before]
+            columns = []
             if layer > 1:
-                columns += [self._column(b[layer, j], j)] if network.has_bias(layer) else []
+                columns += [self._column(entry, j) for entry in self._weighing(Integer(layer), j)]
+                owner = network.bias(layer)
+                columns += [] if owner is None else [self._column(b[owner, j], j)]
                 columns += [self._column(z[layer, i, j], j)]
             columns += [self._column(a[layer, i, j], j)]
             shown = {m: self._layer(a, m) for m in range(1, layer + 1)}
             name = f"forward into layer {layer}" if layer > 1 else "the input"
             yield Stop(name, "forward", layer, tuple(equations), tuple(columns), (a[layer, i, j],), shown)
+
+    def _weighing(self, layer: Expr, j: Index) -> Iterator[Expr]:
+        """Yield the weights with which a layer takes from others, and what it takes as it is."""
+        for term in self.proof.network.terms(layer):
+            if term.weights is None:
+                yield a[term.source, self.i, j]
+            else:
+                before = range(1, self.sizes[int(term.source) - 1] + 1)
+                yield from (term.weight(j, Integer(k)) for k in before)
 
     def _cost(self) -> Stop:
         network, i, sample = self.proof.network, self.i, sample_cost()
@@ -205,13 +213,23 @@ class Walk:
             letter = delta[layer, i, j]
             name = f"delta of layer {layer}"
             yield Stop(name, "delta", layer, (own[0], slope), tuple(columns), (letter,), deltas)
-            places = [w[layer, j, k] for k in range(1, self.sizes[layer - 2] + 1)]
-            places = [b[layer, j], *places] if network.has_bias(layer) else places
+            places = list(self._owned(layer, j))
+            if not places:
+                continue  # the layer has the parameters of another for its own
             gradients = tuple(self._column(Partial(sample_cost().symbol, place), j) for place in places)
             letters = (a[layer - 1, i, network.index("k", Integer(layer - 1))], letter)
             shown = deltas | {layer - 1: self._layer(a, layer - 1)}
             name = f"gradient of layer {layer}"
             yield Stop(name, "gradient", layer, tuple(own[1:]), gradients, letters, shown)
+
+    def _owned(self, layer: int, j: Index) -> Iterator[Expr]:
+        """Yield the biases and weights that are a layer's own, each with a free index j for its neurons."""
+        own = [item for item in self.proof.network.parameters() if item.indices[0] == layer]
+        for parameter in sorted(own, key=lambda item: bool(item.base != b)):
+            letter, lead = array_of(parameter)
+            _, *columns = parameter.indices[len(lead) :]
+            for place in product(*(range(1, int(index.upper) + 1) for index in columns)):
+                yield letter[(*lead, j, *map(Integer, place))]
 
 
 def _at(function: Expr, point: float) -> float:

@@ -68,7 +68,7 @@ def spoilt(expr):
 
 
 def test_every_premise_of_a_theorem_is_needed():
-    for part in (part for theorem in theorems() for part in theorem.parts):
+    for part in (part for theorem in theorems() for part in theorem.parts if isinstance(part.given, Given)):
         for place in range(len(part.given.assumptions)):
             fewer = part.given.assumptions[:place] + part.given.assumptions[place + 1 :]
             assert not replace(part, given=replace(part.given, assumptions=fewer)).holds

@@ -1,80 +1,39 @@
-"""Random networks: activations, costs, biases, depths and widths at random, against 40 digits."""
+"""Random networks: activations, costs, biases, wiring, depths and widths at random, against other oracles."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from random import Random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
-from sympy import lambdify
+from random_networks import ByHand, draw, network, rows
 
 from derive import Architecture, generate, prove, write
-from derive.activations import ACTIVATIONS, A, Z, activation
-from derive.costs import COSTS, Y
-
-SMOOTH = [name for name, function in ACTIVATIONS.items() if not function.kinks]
-KINKED = [name for name, function in ACTIVATIONS.items() if function.kinks]
 
 
-def network(seed: int) -> Architecture:
-    """Draw a small network; ReLU and its kin stand in hidden layers."""
-    random = Random(seed)
-    depth = random.randint(2, 4)
-    sizes = [random.randint(1, 4) for _ in range(depth)]
-    cost = random.choice(list(COSTS))
-    hidden = [random.choice(SMOOTH + KINKED) for _ in sizes[1:-1]]
-    last = COSTS[cost].output or random.choice(["linear", "sigmoid", "tanh", "softplus", "sin"])
-    if last == "softmax":
-        sizes[-1] = max(2, sizes[-1])
-    biases = [random.random() < 0.8 for _ in sizes[1:]]
-    return Architecture(tuple(sizes), (*hidden, last), tuple(biases), cost)
-
-
-class ByHand:
-    """The cost of a network in 40 digits, from the definitions alone."""
-
-    def __init__(self, shape: Architecture) -> None:
-        self.shape = shape
-        self.sigma = [
-            None if name == "softmax" else lambdify(Z, activation(name).definition, "mpmath")
-            for name in shape.activations
-        ]
-        self.loss = lambdify((Y, A), COSTS[shape.cost].definition, "mpmath")
-
-    def cost(self, p: list, X: np.ndarray, T: np.ndarray) -> mpmath.mpf:
-        total = mpmath.mpf(0)
-        for x, target in zip(X.tolist(), T.tolist(), strict=True):
-            a, at = [mpmath.mpf(v) for v in x], 0
-            for layer in range(2, self.shape.depth + 1):
-                rows, columns = self.shape.sizes[layer - 1], self.shape.sizes[layer - 2]
-                z = [mpmath.fdot(p[at + j * columns : at + (j + 1) * columns], a) for j in range(rows)]
-                at += rows * columns
-                if self.shape.has_bias(layer):
-                    z = [v + b for v, b in zip(z, p[at : at + rows], strict=True)]
-                    at += rows
-                sigma = self.sigma[layer - 2]
-                if sigma is None:
-                    powers = [mpmath.exp(v) for v in z]
-                    a = [v / mpmath.fsum(powers) for v in powers]
-                else:
-                    a = [sigma(v) for v in z]
-            total += mpmath.fsum(self.loss(mpmath.mpf(y), v) for y, v in zip(target, a, strict=True))
-        return total / len(X)
-
-
-def compare(seed: int, folder) -> None:
-    shape = network(seed)
-    net_folder = write(generate(prove(shape, brute_force=False)), folder)
+@contextmanager
+def emitted(shape: Architecture, folder: Path) -> Iterator[Any]:
+    """Generate a package, which proves and verifies it, and import it for a while."""
+    where = write(generate(prove(shape, brute_force=False)), folder)
     sys.path.insert(0, str(folder))
     try:
-        net = importlib.import_module(net_folder.name)
-        rng = np.random.default_rng(seed)
-        p = rng.standard_normal(net.N_PARAMETERS) * 0.7
-        X, T = rng.standard_normal((2, shape.sizes[0])), rng.random((2, shape.sizes[-1]))
-        T /= T.sum(axis=1, keepdims=True)
+        yield importlib.import_module(where.name)
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.split(".")[0] == where.name]:
+            del sys.modules[name]
+
+
+def compare(seed: int, folder: Path) -> None:
+    shape = network(seed)
+    with emitted(shape, folder) as net:
+        p, X, T = draw(shape, net, seed)
         hand, wanted = ByHand(shape), []
         with mpmath.workdps(40):
             exact, h = [mpmath.mpf(float(v)) for v in p], mpmath.mpf(10) ** -13
@@ -82,23 +41,53 @@ def compare(seed: int, folder) -> None:
                 ahead, behind = list(exact), list(exact)
                 ahead[k] += h
                 behind[k] -= h
-                wanted.append(float((hand.cost(ahead, X, T) - hand.cost(behind, X, T)) / (2 * h)))
-            cost = float(hand.cost(exact, X, T))
+                ends = [hand.cost(rows(net, point), X, T) for point in (ahead, behind)]
+                wanted.append(float((ends[0] - ends[1]) / (2 * h)))
+            cost = float(hand.cost(rows(net, exact), X, T))
         np.testing.assert_allclose(net.cost(p, X, T), cost, rtol=1e-12, atol=1e-14)
         scale = max(1e-3, float(np.max(np.abs(wanted))))
         np.testing.assert_allclose(net.gradient(p, X, T), wanted, rtol=1e-9, atol=1e-11 * scale)
-    finally:
-        sys.path.remove(str(folder))
-        for name in [name for name in sys.modules if name.split(".")[0] == net_folder.name]:
-            del sys.modules[name]
 
 
-@pytest.mark.parametrize("seed", range(6))
+def compare_with_jax(seed: int, folder: Path) -> None:
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    shape = network(seed)
+    with emitted(shape, folder) as net:
+        p, X, T = draw(shape, net, seed)
+        hand = ByHand(shape, [{"erf": jax.scipy.special.erf}, "jax"])
+
+        def cost(flat: Any) -> Any:
+            blocks, at = {}, 0
+            for name, view in zip(net.parameters.NAMES, net.unpack(p), strict=True):
+                blocks[name] = flat[at : at + view.size].reshape(view.shape)
+                at += view.size
+            return hand.array_cost(blocks, X, T, jax.numpy)
+
+        wanted = np.asarray(jax.grad(cost)(p))
+        scale = max(1e-3, float(np.max(np.abs(wanted))))
+        np.testing.assert_allclose(net.gradient(p, X, T), wanted, rtol=1e-12, atol=1e-12 * scale)
+
+
+def test_the_drawn_networks_have_links_that_skip_and_weights_that_are_shared():
+    texts = [str(network(seed)) for seed in range(80)]
+    for sign in ("+W", "=W", "T", "no-bias"):
+        assert sum(sign in text for text in texts) >= 5
+    assert sum("+" in text or "=" in text for text in texts) >= 25
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_the_gradient_of_a_random_network_is_that_of_its_definition(seed, tmp_path):
     compare(seed, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6, 80))
+@pytest.mark.parametrize("seed", range(8, 80))
 def test_the_gradient_of_many_random_networks_is_that_of_their_definition(seed, tmp_path):
     compare(seed, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(80))
+def test_the_gradient_of_many_random_networks_is_that_of_jax(seed, tmp_path):
+    compare_with_jax(seed, tmp_path)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sympy import Expr
 
+from derive.architecture import Architecture
 from derive.network import Network, mean_cost, output, sample_cost
 from derive.notation import entries
 from derive.printers.latex import expression_latex
@@ -36,9 +37,9 @@ def symbols() -> dict[str, str]:
     return {name: expression_latex(expr) for name, expr in named.items()}
 
 
-def notation() -> tuple[Letter, ...]:
+def notation(architecture: Architecture | None = None) -> tuple[Letter, ...]:
     """Return the table of notation, in the order of first use."""
     return tuple(
         Letter(r",\; ".join(expression_latex(expr) for expr in entry.letters), prose(entry.meaning))
-        for entry in entries()
+        for entry in entries(architecture)
     )

@@ -13,14 +13,14 @@ from derive.printers.latex_spelling import escape, letter
 from derive.printers.prose import Vocabulary
 
 _NAMES = {"sigma", "delta", "Delta", "mu", "eta", "phi"}
-_PLAIN = re.compile(r"[A-Za-z0-9_^()\[\]/'=+*<>|. -]*")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_^()\[\]/'=+*<>|. -]|\[\d+,\d+\])*")
 _VOCABULARY = Vocabulary(
     names=frozenset(_NAMES),
     operators=frozenset({"=", "+", "-", "*", "<", ">", "<=", ">="}),
     maybe=re.compile(r"[aAI]|\d+"),
     word=re.compile(
         r"\(?[A-Za-z]{2,}('s|s')?(-[A-Za-z]+)*\)?"  # with SymPy's, layer-wise, (see
-        r"|\d+(-(\d+|\.{3}))+"  # sizes such as 2-2-3-2
+        r"|\d+[\w:+=(),.]*(-(\d+[\w:+=(),.]*|\.{3}))+"  # sizes such as 2-2-3-2
         r"|\([a-z0-9.]+\)"  # (a) and (1.1)
         r"|[^\w\s=+*<>^/'\[-]*"
         rf"|(?!{_PLAIN.pattern}$).*"  # what LaTeX would not set as mathematics

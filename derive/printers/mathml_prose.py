@@ -22,7 +22,7 @@ _VOCABULARY = Vocabulary(
     maybe=re.compile(r"a|\d+"),
     word=re.compile(
         r"\(?[A-Za-z]{2,}('s|s')?(-[A-Za-z]+)*\)?\.?"  # with SymPy's, layer-wise, (see
-        r"|\d+(-(\d+|\.{3}))+"  # sizes such as 2-2-3-2
+        r"|\d+[\w:+=(),.]*(-(\d+[\w:+=(),.]*|\.{3}))+"  # sizes such as 2-2-3-2
         r"|\([a-z]\)|\(\d\.\d+\)"  # (a) and (1.1)
         r"|[^\w\s=+*<>^/'\[-]*"
     ),

@@ -17,6 +17,7 @@ def network_tikz(architecture: Architecture) -> str:
     lines = [r"\begin{tikzpicture}[x=1.9cm, y=0.8cm, neuron/.style={circle, draw, inner sep=0pt,"]
     lines.append(r"  minimum size=5mm, fill=white}, every node/.style={font=\scriptsize}]")
     previous: list[str] = []
+    tops: dict[int, str] = {}
     for column, layer in enumerate(layers):
         if layer is None:
             lines.append(rf"\node at ({column}, 0) {{$\cdots$}};")
@@ -37,6 +38,14 @@ def network_tikz(architecture: Architecture) -> str:
         low = f"{-(len(rows) - 1) / 2 - 0.9:g}"
         lines.append(rf"\node at ({column}, {low}) {{layer {number}: ${size}$}};")
         previous = names
+        tops[number] = names[0]
+    for number, joint in enumerate(architecture.joints, start=2):
+        for link in joint.links[1:]:
+            if number in tops and link.source in tops:
+                sign = "$+$" if link.weights is None else "$+W$"
+                start, end = tops[link.source], tops[number]
+                curve = f"to[out=80, in=100] node[above] {{{sign}}}"
+                lines.append(rf"\draw ({start}.north) {curve} ({end}.north);")
     return "\n".join([*lines, r"\end{tikzpicture}"])
 
 

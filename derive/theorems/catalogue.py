@@ -11,13 +11,15 @@ from derive.theorems.gram import gram
 from derive.theorems.slope import slopes
 from derive.theorems.softmax import softmax
 from derive.theorems.theorem import Theorem
+from derive.theorems.wiring import wiring
 from derive.theorems.woodbury import woodbury
 
 
 def theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
     """Return the theorems, proved afresh; of the activations only those of a network, if one is given."""
-    own = [slopes(), softmax()]
+    own = [slopes(), softmax(), wiring()]
     if architecture is not None:
         names = sorted(set(architecture.activations))
-        own = [slopes(name for name in names if name != SOFTMAX), *([softmax()] if SOFTMAX in names else [])]
+        own = [] if architecture.plain else [wiring(architecture)]
+        own += [slopes(name for name in names if name != SOFTMAX), *([softmax()] if SOFTMAX in names else [])]
     return (*own, cost(), steepest_descent(), levenberg_marquardt(), woodbury(), gram())
