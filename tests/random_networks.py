@@ -50,9 +50,7 @@ def item(random: Random, layer: int) -> str:
     """Draw what a layer adds or shares, sometimes both."""
     share = random.choice(["", f"={random.randint(2, layer)}", f"=W{random.randint(2, layer)}"])
     turned = "T" if share.startswith("=W") and random.random() < 0.5 else ""
-    adds = {
-        random.randint(1, layer - 1): random.choice(["+", "+W"]) for _ in range(random.randint(0, 2))
-    }
+    adds = {random.randint(1, layer - 1): random.choice(["+", "+W"]) for _ in range(random.randint(0, 2))}
     return share + turned + "".join(f"{sign}{source}" for source, sign in adds.items())
 
 

@@ -19,8 +19,9 @@ from sympy import Expr, Indexed, KroneckerDelta, Sum
 
 from derive.evaluation import Definitions, Problem, same_value
 from derive.quantities import Index, Partial
+from derive.replay.case import Case, Rewriting
 from derive.replay.names import apart, key, same
-from derive.replay.rules import NOTED, RULES, WHOLE, Case, Rewriting
+from derive.replay.rules import NOTED, RULES, WHOLE
 from derive.replay.stated import STATED
 
 if TYPE_CHECKING:
@@ -171,8 +172,8 @@ def _uses(expr: Expr, rule: Rewriting, case: Case) -> Iterator[Expr]:
 
 
 def _places(
-    expr: Expr, path: _Path, inside: frozenset[Expr]
-) -> Iterator[tuple[_Path, Expr, frozenset[Expr]]]:
+    expr: Expr, path: _Path, inside: frozenset[Partial]
+) -> Iterator[tuple[_Path, Expr, frozenset[Partial]]]:
     """List the subexpressions that a rule may rewrite: not the variable of a derivative, not an index."""
     yield path, expr, inside
     if isinstance(expr, Partial):

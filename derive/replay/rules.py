@@ -8,8 +8,7 @@ acts only through the layer that is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import combinations, product
+from itertools import combinations
 
 from sympy import (
     Add,
@@ -23,68 +22,17 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
-    atan,
-    cos,
-    cosh,
-    erf,
-    exp,
-    log,
-    pi,
-    sin,
-    sinh,
-    sqrt,
-    tanh,
 )
 
-from derive.evaluation import Definitions, Problem
-from derive.quantities import Direct, Index, L, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, l, total, z
+from derive.evaluation import Definitions
+from derive.quantities import Direct, Index, L, Partial, a, l, z
 from derive.replay.algebra import equal_multiplied_out, one_premise
-from derive.replay.dependence import depends, letter, may_be, through
-from derive.replay.wiring import is_held, moves, through_layers
+from derive.replay.case import Case, Rewriting, label
+from derive.replay.chain import chain
+from derive.replay.dependence import depends, letter, may_be
+from derive.replay.wiring import is_held, moves
 
-SLOPES: dict[type, Callable[[Expr], Expr]] = {
-    exp: exp,
-    log: lambda u: 1 / u,
-    sin: cos,
-    cos: lambda u: -sin(u),
-    sinh: cosh,
-    cosh: sinh,
-    tanh: lambda u: 1 - tanh(u) ** 2,
-    atan: lambda u: 1 / (1 + u**2),
-    erf: lambda u: 2 / sqrt(pi) * exp(-(u**2)),
-}
 MANY = 8  # of more factors than this, only one or all are moved in one step
-
-
-@dataclass
-class Case:
-    """What a rule may look at besides the expression that it rewrites."""
-
-    known: Definitions
-    goal: Expr
-    note: str | None = None  # the reason that is given for the step, if that is to be checked
-    inside: frozenset[Partial] = frozenset()  # the derivatives around the place
-    complaints: list[str] = field(default_factory=list)
-
-    def refuse(self, reason: str) -> None:
-        """Keep why the rule was not used at some place."""
-        self.complaints.append(reason.replace("_", ""))  # SymPy writes an index as _i
-
-    def allows(self, note: str) -> bool:
-        """Say whether a use that calls for this note may be meant."""
-        if self.note in (None, note):
-            return True
-        self.refuse(f"the reason is {note!r}, not {self.note!r}" if note else f"{self.note!r} is no reason")
-        return False
-
-
-Rewriting = Callable[[Expr, Case], Iterator[Expr]]
-
-
-def label(known: Definitions, quantity: Expr) -> str:
-    """Return the number or name of what defines a quantity, where the definitions say."""
-    named = getattr(known, "label", None)
-    return "" if named is None else str(named(quantity))
 
 
 def _definition(node: Expr, case: Case) -> Iterator[Expr]:
@@ -101,66 +49,6 @@ def _definition(node: Expr, case: Case) -> Iterator[Expr]:
 def _stays(quantity: Expr, around: Partial) -> bool:
     held = isinstance(around, Direct) and around.f != quantity and is_held(quantity, around.v)
     return held or may_be(quantity, around.v)
-
-
-def _layer_chain(node: Expr, case: Case) -> Iterator[Expr]:
-    """df/dv = sum_k df/du_k du_k/dv, where f depends on v only through the u_k, the z or a of some layers."""
-    if not isinstance(case.known, Problem) or isinstance(node, Direct):
-        return
-    named = {(p.v.base, p.v.indices[0]): p.v for p in case.goal.atoms(Partial) if letter(p.v) in (z, a)}
-    for (base, layer), u in named.items():
-        where = f"it acts only through {base}[{_place(layer)}]"
-        for i in through(node.f, node.v, u, case.known, case.refuse) if case.allows(where) else ():
-            yield from (total(body, *sums) for body, sums in _products(node, base, layer, i, Partial, case))
-    for layers in _chosen(node, [layer for base, layer in named if base == z]):
-        where = f"it acts only through {' and '.join(f'z[{_place(layer)}]' for layer in layers)}"
-        inner = Partial if len(layers) == 1 else Direct
-        for i in (
-            through_layers(node.f, node.v, layers, case.known, case.refuse) if case.allows(where) else ()
-        ):
-            ways = [_products(node, z, layer, i, inner, case) for layer in layers]
-            yield from (Add(*(total(body, *sums) for body, sums in way)) for way in product(*ways))
-
-
-def _place(layer: Expr) -> str:
-    return str(layer).replace(" ", "")
-
-
-def _chosen(node: Partial, layers: list[Expr]) -> Iterator[list[Expr]]:
-    """Choose one of the layers that stand in the goal, or all of them, that of the variable aside or not."""
-    numbered = sorted((layer for layer in layers if isinstance(layer, Integer)), key=int)
-    other = [layer for layer in numbered if not (letter(node.v) == z and node.v.indices[0] == layer)]
-    yield from ([layer] for layer in numbered)
-    yield from (found for found in ([numbered] if other == numbered else [numbered, other]) if len(found) > 1)
-
-
-def _products(
-    node: Partial, base: Expr, layer: Expr, i: Expr | None, inner: type[Partial], case: Case
-) -> list[tuple[Expr, tuple[Index, ...]]]:
-    """Return df/du du/dv with the indices of its sums, in each order."""
-    assert isinstance(case.known, Problem)
-    fresh, k = Index("i", N), Index("k", case.known.network.width(layer))
-    entry = base[layer, i or fresh, k]
-    body = Partial(node.f, entry) * inner(entry, node.v)
-    return [(body, (k,))] if i else [(body, (fresh, k)), (body, (k, fresh))]
-
-
-def _chain(node: Expr, case: Case) -> Iterator[Expr]:
-    """d sigma(u)/dv = sigma'(u) du/dv, or through a layer."""
-    if isinstance(node, Partial) and not node.f.has(Partial):
-        yield from _layer_chain(node, case)
-    if not (isinstance(node, Partial) and case.allows("")):
-        return
-    if isinstance(node.f, Sigma):
-        layer, u = node.f.args
-        yield SigmaPrime(layer, u) * node.func(u, node.v)
-    if isinstance(node.f, Loss):
-        target, u = node.f.args
-        if not moves(target, node, case.known):
-            yield LossPrime(target, u) * node.func(u, node.v)
-    if type(node.f) in SLOPES:
-        (u,) = node.f.args
-        yield SLOPES[type(node.f)](u) * node.func(u, node.v)
 
 
 def _linearity(node: Expr, case: Case) -> Iterator[Expr]:
@@ -283,7 +171,7 @@ def _holding(rule: Rewriting) -> Rewriting:
 
 RULES: dict[str, Rewriting] = {
     "definition": _definition,
-    "chain rule": _holding(_chain),
+    "chain rule": _holding(chain),
     "linearity": _holding(_linearity),
     "constant factor": _holding(_constant_or_sign),
     "product rule": _holding(_product),
