@@ -5,6 +5,7 @@ VENV ?= .venv
 
 ARCHITECTURES := 2-2-3-2 4-8-8-2 1-20:tanh-1:linear
 CLASSIFIER := 4-16:relu-3:softmax --cost cross-entropy
+WIRED := 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 PYTESTFLAGS ?=
 
 BIN := $(VENV)/bin
@@ -38,6 +39,7 @@ types: $(DEV) ## mypy, strict
 check-generated: $(DEV) ## generated/ is what the generator writes today
 	@for a in $(ARCHITECTURES); do $(BIN)/derive generate $$a -o generated --check || exit 1; done
 	@$(BIN)/derive generate $(CLASSIFIER) -o generated --check
+	@$(BIN)/derive generate $(WIRED) -o generated --check
 
 unit: $(DEV) ## the tests, without the slow ones
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTESTFLAGS)
@@ -51,6 +53,7 @@ bench: $(DEV) ## run every script in benchmarks/
 regenerate: $(DEV) ## write generated/ anew; read the diff before you commit it
 	@for a in $(ARCHITECTURES); do $(BIN)/derive generate $$a -o generated || exit 1; done
 	@$(BIN)/derive generate $(CLASSIFIER) -o generated
+	@$(BIN)/derive generate $(WIRED) -o generated
 
 wheel-test: $(DEV) ## build, install the wheel in a fresh environment, generate with it
 	@rm -rf $(WHEEL_TEST)

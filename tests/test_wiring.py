@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
+import re
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_networks import item, network
 from sympy import Integer
+from typer.testing import CliRunner
 
 from derive import Architecture, prove
 from derive.architecture_file import read_architecture
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import CHAIN, differentiate, open_partial
+from derive.cli import app
 from derive.errors import NotProvedError, UserError
 from derive.evaluation import Problem, same_value
 from derive.network import Network, sample_cost
@@ -300,6 +305,18 @@ def test_every_step_of_a_wired_network_is_replayed_for_every_objective() -> None
         problem = Problem(shape, sample_cost())
         for derived in backpropagation(shape, problem.objective):
             assert replay(derived.derivation, problem, derived.equation).holds
+
+
+def test_the_page_on_architectures_says_what_is_so() -> None:
+    page = Path(__file__).parent.parent / "docs" / "architectures.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert (failed, tried) == (0, 4)
+    text = page.read_text("utf-8")
+    printed = CliRunner().invoke(app, ["prove", "3-3-3=2-3+2-2+W1"], env={"COLUMNS": "100"}).output
+    (shown,) = re.findall(r"For this network.*?\n\.\.\.", text, flags=re.DOTALL)
+    assert shown.removesuffix("\n...") in printed
+    for spelled in re.findall(r"`([0-9][0-9a-z:=+WT-]*-[0-9a-z:=+WT-]*)`", text):
+        assert str(Architecture.parse(spelled)) == spelled.replace("-3:tanh=3", "-3:tanh=2")
 
 
 MUTATIONS = [
