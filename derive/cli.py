@@ -263,7 +263,10 @@ def notebook(
     deliver(notebook_of(proof, numbers), output, force)
 
 
-@app.command(epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check")
+@app.command(
+    epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check, "
+    "or with --with hessian,products"
+)
 def generate(
     architecture: ArchitectureText,
     cost: CostName = "quadratic",
@@ -271,6 +274,10 @@ def generate(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the package's folder goes.")
     ] = Path(),
+    extras: Annotated[
+        str | None,
+        typer.Option("--with", metavar="LIST", help="Further modules: input-jacobian,products,hessian, ..."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; show a diff and exit with 1 on drift.")
     ] = False,
@@ -280,14 +287,17 @@ def generate(
     verbose: Verbose = False,
 ) -> None:
     """Write the NumPy package for an architecture, once it is proved."""
-    from derive.generate import drift, write
+    from derive.extras import parse
+    from derive.generate import drift, extras_on_disk, write
     from derive.generate import generate as make
     from derive.stages import Stages
 
-    stages = Stages()
+    stages, wanted = Stages(), () if extras is None else parse(extras)
     proof = proved(architecture, cost, activation, brute_force=False, stages=stages)
     with stages("lower and print"):
-        package = make(proof)
+        if check and extras is None:
+            wanted = extras_on_disk(output / proof.architecture.package_name)
+        package = make(proof, wanted)
     if check:
         diff = drift(package, output)
         typer.echo(diff, nl=False)

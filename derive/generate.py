@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
 from derive.architecture import Architecture
 from derive.errors import UserError
+from derive.extras import checked
 from derive.package import render
 from derive.proof import Proof, prove
 from derive.verification import require_verified
+from derive.verification.verify import made_from, read_package
 from derive.version import MARKER
 
 
@@ -26,6 +29,7 @@ class Package:
 
     proof: Proof
     files: dict[str, str]
+    extras: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -33,21 +37,24 @@ class Package:
         return self.proof.architecture.package_name
 
 
-def generate(source: Architecture | Proof | str) -> Package:
+def generate(source: Architecture | Proof | str, extras: Sequence[str] = ()) -> Package:
     """Return the NumPy package for an architecture, proved first; nothing is written.
 
+    ``extras`` are further modules, such as ``("hessian", "products")``: see ``derive.extras``.
+
     Raises:
-        UserError: if the architecture makes no sense.
+        UserError: if the architecture makes no sense, or an extra is not known.
         NotProvedError: if Lemma 1 or anything that follows from it is not proved, or if the code, read back,
             does not compute what was proved.
     """
     if isinstance(source, str):
         source = Architecture.parse(source)
+    chosen = checked([extras] if isinstance(extras, str) else extras)
     proof = source if isinstance(source, Proof) else prove(source, brute_force=False)
     proof.require()
-    files = render(proof)
-    require_verified(files, proof)
-    return Package(proof, files)
+    files = render(proof, chosen)
+    require_verified(files, proof, chosen)
+    return Package(proof, files, chosen)
 
 
 def write(package: Package, directory: Path, *, force: bool = False) -> Path:
@@ -105,6 +112,14 @@ def drift(package: Package, directory: Path) -> str:
         before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
         lines += unified_diff(before, after, str(path), f"{name} as generated")
     return "".join(lines)
+
+
+def extras_on_disk(target: Path) -> tuple[str, ...]:
+    """Return the further modules that the headers in a folder name; none if they do not say or disagree."""
+    try:
+        return made_from(read_package(target), target)[1]
+    except UserError:
+        return ()
 
 
 def _kept(target: Path, files: dict[str, str], force: bool) -> list[Path]:

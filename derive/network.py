@@ -210,7 +210,7 @@ class Network:
         return "" if base != a else "(0.1)" if quantity.indices[0] == 1 else "(0.3)"
 
     def depends(self, quantity: Expr, variable: Expr) -> bool:
-        """Say whether a quantity of the forward pass can change with a parameter or a weighted input.
+        """Say whether a quantity of the forward pass can change with a parameter, an input or a z.
 
         The wiring is the premise: a layer takes from earlier layers alone, and layer l+1 from layer l.
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -20,48 +19,34 @@ from derive.architecture import Architecture, Parameter
 from derive.costs import QUADRATIC, SOFTMAX
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
-from derive.printers.numpy import Block, blocks, comment, special_functions, tuple_code
+from derive.package_extras import extra_contexts
+from derive.package_parts import (
+    INDENT,
+    WIDTH,
+    Memory,
+    function,
+    memory_of,
+    others,
+    positions,
+    spare_arrays,
+)
+from derive.printers.numpy import Block, comment, special_functions, tuple_code
 from derive.printers.python import assignment_line, math_functions
 from derive.printers.text import equation_text
-from derive.program.passes import entries, is_fixed
-from derive.program.routines import Routine, Routines, assemble
+from derive.program.routines import assemble
 from derive.program.scalars import sample_step, worthwhile
-from derive.program.statements import Axes
 from derive.proof import Proof
+from derive.quantities import a
 from derive.special import source as special_source
 from derive.templates_path import templates_directory
+from derive.theorems.gauss_newton import output_letter
 from derive.version import MARKER, tool_version
 
-INDENT = 4
-WIDTH = 100
 MAX_LISTED = 6
 
 
-@dataclass(frozen=True)
-class Function:
-    """A routine ready to be placed: its parameters, how they are unpacked, its lines, its result."""
-
-    parameters: tuple[str, ...]
-    unpack: tuple[str, ...]
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Slots by their size, and the arrays that lie in them, as lines of a tuple.
-
-    ``slots`` grow with the number of samples and are given for one of them; ``fixed`` do not.
-    """
-
-    slots: str
-    fixed: str
-    activations: tuple[str, ...]
-    work: tuple[str, ...]
-    spare: tuple[str, ...]  # what the forward pass needs beside the activations
-
-
-def render(proof: Proof) -> dict[str, str]:
-    """Return the files of the package by name.
+def render(proof: Proof, extras: Sequence[str] = ()) -> dict[str, str]:
+    """Return the files of the package by name; ``extras`` are those of ``derive.extras``.
 
     Raises:
         NotProvedError: if anything in the proof failed; then nothing is rendered.
@@ -75,8 +60,8 @@ def render(proof: Proof) -> dict[str, str]:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    texts = contexts(proof)
-    header = environment.get_template("header.j2").render(_header(proof, environment, texts))
+    texts = contexts(proof, extras)
+    header = environment.get_template("header.j2").render(_header(proof, environment, texts, extras))
     files = {}
     for name, context in texts.items():
         text = environment.get_template(f"{name}.j2").render(header=header.rstrip("\n"), **context)
@@ -84,7 +69,7 @@ def render(proof: Proof) -> dict[str, str]:
     return files
 
 
-def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
+def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
     """Return, for each file of the package, what its template reads beside the header."""
     architecture = proof.architecture
     routines = assemble(proof)
@@ -98,14 +83,16 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
 
     activations = list(routines.kept)
     by_weights, by_activations = ("weights", names), ("activations", activations)
-    spare = _spare(routines)
+    spare = spare_arrays(routines)
     lent = [by_weights, by_activations, *([("spare", spare)] if spare else [])]
-    cost_work = _others(routines.mean_cost, [*activations, *spare])
-    backward = _others(routines.backpropagate, [*activations, *spare])
-    rows = _others(routines.differentiate, [*activations, *spare])
+    cost_work = others(routines.mean_cost, [*activations, *spare])
+    backward = others(routines.backpropagate, [*activations, *spare])
+    rows = others(routines.differentiate, [*activations, *spare])
     files: dict[str, dict[str, Any]] = {
-        "__init__.py": {"squares": squares},
+        "__init__.py": {"squares": squares, "extras": extras},
         "__main__.py": {
+            "extras": extras,
+            "through_outputs": output_letter(proof.network) == a,
             "targets": targets,
             "squares": squares,
             "scalars": scalars,
@@ -128,43 +115,51 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "n_inputs": inputs,
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
-            "propagate": _function(routines.propagate, lent),
-            "mean_cost": _function(routines.mean_cost, [by_activations, ("work", cost_work)]),
-            "residual": _function(routines.residual, [by_activations], fills=("r",)),
-            "memory": _memory(routines.mean_cost, activations, cost_work, spare),
+            "propagate": function(routines.propagate, lent),
+            "mean_cost": function(routines.mean_cost, [by_activations, ("work", cost_work)]),
+            "residual": function(routines.residual, [by_activations], fills=("r",)),
+            "memory": memory_of(routines.mean_cost, activations, cost_work, spare),
         },
         "gradient.py": {
             "special": special_functions(routines.backpropagate),
             "conventions": _conventions(architecture),
-            "backpropagate": _function(
+            "backpropagate": function(
                 routines.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
-            "memory": _memory(routines.backpropagate, activations, backward, spare),
-            "cost_work": _positions(backward, cost_work),
+            "memory": memory_of(routines.backpropagate, activations, backward, spare),
+            "cost_work": positions(backward, cost_work),
         },
         "lm_step.py": {
             "squares": squares,
             "special": special_functions(routines.differentiate),
             "n_outputs": outputs,
-            "differentiate": _function(
+            "differentiate": function(
                 routines.differentiate,
                 [by_weights, by_activations, ("work", rows), ("rows", [f"J{n}" for n in names])],
             ),
-            "memory": _memory(routines.differentiate, activations, rows, spare),
+            "memory": memory_of(routines.differentiate, activations, rows, spare),
             "parameters": known,
-            "primal": _function(routines.primal, []),
-            "dual": _function(routines.dual, []),
+            "primal": function(routines.primal, []),
+            "dual": function(routines.dual, []),
         },
-        "train.py": {"squares": squares, "scalars": scalars, "descend": _function(routines.descend, [])},
+        "train.py": {"squares": squares, "scalars": scalars, "descend": function(routines.descend, [])},
     }
-    memories = [context["memory"] for context in files.values() if "memory" in context]
-    files["parameters.py"]["fixed"] = any(memory.fixed for memory in memories)
+    files |= extra_contexts(proof, routines, names, extras)
+    files["parameters.py"]["fixed"] = any(memory.fixed for memory in _memories(files.values()))
     if any(context.get("special") for context in files.values()):
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
     return {name: shared | context for name, context in files.items()}
+
+
+def _memories(contexts: Iterable[Mapping[str, Any]]) -> Iterator[Memory]:
+    """Yield the memory of every workspace; a module with several has one context for each."""
+    for context in contexts:
+        if isinstance(context.get("memory"), Memory):
+            yield context["memory"]
+        yield from _memories(value for value in context.values() if isinstance(value, Mapping))
 
 
 def _wiring(architecture: Architecture) -> list[str]:
@@ -189,69 +184,6 @@ def _conventions(architecture: Architecture) -> list[str]:
     """Say, for the activations that have no derivative somewhere, what is taken for it."""
     names = [name for name in sorted(set(architecture.activations)) if name != SOFTMAX]
     return [f"{name}: {said}." for name in names if (said := activation(name).convention)]
-
-
-def _function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple[str, ...] = ()) -> Function:
-    """Find out which arrays a routine reads or writes and how they reach it.
-
-    Arrays of a group arrive in one tuple; the caller also lends those that the routine ``fills``.
-    """
-    touched = {name for s in routine.statements for name in (*s.reads, s.target.array)}
-    signature, unpack, given = [], [], set()
-    for group, members in groups:
-        used = [name if name in touched else "_" for name in members]
-        signature.append(f"{group}: Arrays")
-        if set(used) != {"_"}:
-            unpack.append(f"{tuple_code(used, INDENT, WIDTH - len(group) - 3, bare=True)} = {group}")
-            given.update(members)
-    alone = {*routine.comes_in, *fills} - given
-    plain = [f"{name}: Array" for name in ("p", "X", "Y", "g", "J", "r") if name in alone]
-    numbers = [f"{name}: float" for name in ("mu", "eta") if name in alone]
-    if routine.reads_samples:
-        unpack.append(f"n = {'Y' if 'Y' in alone else 'X'}.shape[0]")
-    printed = blocks(routine, frozenset(given | alone))
-    return Function((*plain, *signature, *numbers), tuple(unpack), printed)
-
-
-def _others(routine: Routine, activations: list[str]) -> list[str]:
-    """Return the arrays with a slot that are not activations, in a fixed order."""
-    return [name for name in routine.slots if name not in activations]
-
-
-def _positions(names: list[str], wanted: list[str]) -> str:
-    return tuple_code([f"self.work[{names.index(name)}]" for name in wanted], 12)
-
-
-def _spare(routines: Routines) -> list[str]:
-    """Return the temporary arrays of the forward pass, in a fixed order."""
-    written = {statement.target.array for statement in routines.propagate.statements}
-    slots = routines.propagate.slots
-    return [name for name in slots if name in written and name not in routines.kept]
-
-
-def _memory(routine: Routine, activations: list[str], work: list[str], spare: list[str]) -> Memory:
-    count = 1 + max(routine.slots.values())
-    sizes, fixed = [0] * count, [False] * count
-    for name, slot in routine.slots.items():
-        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
-        fixed[slot] = is_fixed(routine.axes[name])
-    growing = fixed.count(False)
-
-    def carve(name: str) -> str:
-        shape = _shape(routine.axes[name])
-        return f"carve(memory[{routine.slots[name]}], {shape}),  # {name}"
-
-    return Memory(
-        tuple_code(list(map(str, sizes[:growing])), 12),
-        tuple_code(list(map(str, sizes[growing:])), 12) if any(fixed) else "",
-        tuple(carve(name) for name in activations),
-        tuple(carve(name) for name in work),
-        tuple(carve(name) for name in spare),
-    )
-
-
-def _shape(axes: Axes) -> str:
-    return ", ".join("n_samples" if size == "n" else str(size) for size in axes)
 
 
 def _scalar_context(proof: Proof, known: Iterable[Parameter]) -> dict[str, Any]:
@@ -292,7 +224,9 @@ def _wrapped(line: str, number: str) -> str:
     return f"{name} = (  # ({number})\n{body}{' ' * 2 * INDENT})"
 
 
-def _header(proof: Proof, environment: Environment, texts: dict[str, Any]) -> dict[str, Any]:
+def _header(
+    proof: Proof, environment: Environment, texts: dict[str, Any], extras: Sequence[str]
+) -> dict[str, Any]:
     """Say from what the package was made; the digest covers derivation, program and templates."""
     digest = hashlib.sha256()
     for derived in (*proof.sample, *proof.mean, *proof.output):
@@ -308,6 +242,7 @@ def _header(proof: Proof, environment: Environment, texts: dict[str, Any]) -> di
         "architecture": str(proof.architecture),
         "own": proof.architecture.own,
         "cost": "" if proof.architecture.cost == QUADRATIC else shlex.quote(proof.architecture.cost),
+        "extras": ",".join(extras),
         "label": proof.architecture.label,
         "digest": digest.hexdigest(),
     }

@@ -59,13 +59,31 @@ N = Symbol("N", integer=True, positive=True)  # the number of samples
 L = Symbol("L", integer=True, positive=True)  # the number of layers
 eta = Symbol("eta", positive=True)  # the learning rate
 mu = Symbol("mu", positive=True)  # the damping
+t = Symbol("t", real=True)  # how far the parameters have moved along a direction: p + t v
+U = IndexedBase("U")  # U[i, c], what output c of sample i is weighed with
+S = Symbol("S")  # the sum of the outputs so weighed
+psi = IndexedBase("psi")  # psi[l, i, j], the derivative of S in z
+Rw, Ru, Rb, Rz, Ra = (IndexedBase(f"R{letter}") for letter in "wubza")  # derivatives in t, after Pearlmutter
+Rdelta = IndexedBase("Rdelta")
 l = Symbol("l", integer=True, positive=True)  # noqa: E741 - the article's letter for a layer
 
 
-class SigmaPrime(Function):
-    """sigma'_l(z), the derivative of the activation of layer l; opaque."""
+class SigmaSecond(Function):
+    """sigma''_l(z), the second derivative of the activation of layer l; opaque."""
 
     nargs = 2
+
+
+class SigmaPrime(Function):
+    """sigma'_l(z), the derivative of the activation of layer l; opaque, differentiable in z."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """Return sigma''; this is how SymPy's own ``diff`` learns of it."""
+        if argindex != 2:
+            raise ValueError("an activation is differentiated in z, not in the layer")
+        return SigmaSecond(*self.args)
 
 
 class Sigma(Function):
@@ -80,10 +98,22 @@ class Sigma(Function):
         return SigmaPrime(*self.args)
 
 
-class LossPrime(Function):
-    """dl/da of a loss l(y, a) that is not written out; opaque."""
+class LossSecond(Function):
+    """d^2 l/da^2 of a loss l(y, a) that is not written out; opaque."""
 
     nargs = 2
+
+
+class LossPrime(Function):
+    """dl/da of a loss l(y, a) that is not written out; opaque, differentiable in a."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """Return the second derivative in a; this is how SymPy's own ``diff`` learns of it."""
+        if argindex != 2:
+            raise ValueError("a loss is differentiated in the output, not in the target")
+        return LossSecond(*self.args)
 
 
 class Loss(Function):

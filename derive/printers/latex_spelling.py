@@ -10,7 +10,7 @@ from derive.printers.reading import Reading
 from derive.quantities import Index, Partial
 
 _OPERATORS = {"log", "sin", "cos", "sinh", "cosh", "tanh", "max", "min"}
-_GREEK = {"delta", "Delta", "eta", "lambda", "mu", "pi", "sigma"}
+_GREEK = {"delta", "Delta", "eta", "lambda", "mu", "pi", "psi", "sigma"}
 _LETTERS = {"Cost": r"\mathrm{Cost}", "phi": r"\varphi", "exp": r"\exp"}
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -32,6 +32,8 @@ def letter(name: str) -> str:
         return f"\\{name}"
     if name in _LETTERS:
         return _LETTERS[name]
+    if name[:1] == "R" and name[1:] in _GREEK | set("wubza"):  # Pearlmutter's operator before a letter
+        return rf"\mathrm{{R}}{letter(name[1:])}"
     for ending in ("^-1", "^T"):
         if name.endswith(ending):
             return f"{letter(name.removesuffix(ending))}^{{{ending[1:]}}}"

@@ -21,7 +21,7 @@ from derive.equation import Equation
 from derive.printers.naming import is_sample
 from derive.printers.reading import Reading
 from derive.printers.text import Text
-from derive.quantities import Index, Partial, Sigma, SigmaPrime
+from derive.quantities import Index, Partial, Sigma, SigmaPrime, SigmaSecond
 
 GREEK = {
     "delta": "δ",
@@ -31,6 +31,7 @@ GREEK = {
     "mu": "μ",
     "sigma": "σ",
     "phi": "φ",
+    "psi": "ψ",
     "loss": "ℓ",
     "pi": "π",
 }
@@ -95,7 +96,7 @@ def meaning_key(expr: Expr) -> str:
     """Return the name that the MathML of a quantity carries in ``data-of``."""
     if isinstance(expr, KroneckerDelta):
         return KRONECKER
-    if isinstance(expr, (Sigma, SigmaPrime)):
+    if isinstance(expr, (Sigma, SigmaPrime, SigmaSecond)):
         return "sigma"
     return str(expr.base) if isinstance(expr, Indexed) else str(expr)
 

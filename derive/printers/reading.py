@@ -42,28 +42,25 @@ from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, Stri
 
 from derive.activations.functions import Above, NormalCdf
 from derive.printers.naming import index_names, is_sample, sums_over_samples
-from derive.quantities import Direct, Greatest, Index, Loss, LossPrime, Partial, Sigma, SigmaPrime, mu
+from derive.quantities import (
+    Direct,
+    Greatest,
+    Index,
+    Loss,
+    LossPrime,
+    LossSecond,
+    Partial,
+    Sigma,
+    SigmaPrime,
+    SigmaSecond,
+    mu,
+)
 
-LAYERED = dict.fromkeys(("w", "b", "z", "a", "m", "e", "q", "delta", "Delta"), 1) | {"u": 2}
+_OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "psi", "Rw", "Rb", "Rz", "Ra", "Rdelta")
+LAYERED = dict.fromkeys(_OF_A_LAYER, 1) | dict.fromkeys(("u", "Ru"), 2)
 _ORDER = (
-    "Cost",
-    "phi",
-    "C",
-    "F",
-    "J",
-    "G",
-    "A",
-    "w",
-    "u",
-    "delta",
-    "Delta",
-    "p",
-    "a",
-    "x",
-    "y",
-    "r",
-    "z",
-    "b",
+    *("Cost", "phi", "C", "F", "J", "G", "A", "w", "Rw", "u", "Ru"),
+    *("delta", "Delta", "psi", "Rdelta", "p", "U", "a", "Ra", "x", "y", "r", "z", "Rz", "b", "Rb"),
 )
 
 NAMED = {
@@ -85,6 +82,7 @@ NAMED = {
     log1p: "log1p",
     Loss: "loss",
     LossPrime: "loss'",
+    LossSecond: "loss''",
 }
 LONGEST = 10**6  # denominators above are printed as decimals
 RELATIONS = {StrictGreaterThan: ">", StrictLessThan: "<", GreaterThan: ">=", LessThan: "<="}
@@ -188,8 +186,9 @@ class Reading(ABC):
         if isinstance(expr, KroneckerDelta):
             pair = sorted(expr.args[:2], key=lambda p: (self._position.get(p, -1), str(p)))
             return self.entry(self.symbol("delta"), None, [self.read(p) for p in pair])
-        if isinstance(expr, (Sigma, SigmaPrime)):
-            return self.function("sigma" if isinstance(expr, Sigma) else "sigma'", self.read(expr.args[1]))
+        if isinstance(expr, (Sigma, SigmaPrime, SigmaSecond)):
+            primes = {Sigma: "", SigmaPrime: "'", SigmaSecond: "''"}[type(expr)]
+            return self.function(f"sigma{primes}", self.read(expr.args[1]))
         if isinstance(expr, Piecewise):
             return self.cases([(self.read(value), self._condition(when)) for value, when in expr.args])
         if type(expr) in NAMED:
@@ -313,7 +312,7 @@ class Reading(ABC):
             return _OPEN if self.is_open(factor) else _PARTIAL, _rank(factor.f), ()
         if isinstance(factor, Add):
             return _DIFFERENCE if _is_difference(factor) else _BRACKET, 0, ()
-        functions = (Sigma, SigmaPrime, Loss, LossPrime)
+        functions = (Sigma, SigmaPrime, SigmaSecond, Loss, LossPrime, LossSecond)
         place = {KroneckerDelta: _KRONECKER, Sum: _OPEN, Pow: _POWER} | dict.fromkeys(functions, _SIGMA)
         return place.get(type(factor), _SCALAR), 0, ()
 

@@ -15,7 +15,7 @@ from derive.equation import Equation
 from derive.printers.reading import Reading
 from derive.quantities import Index
 
-_FUNCTIONS = {"sigma": "s", "sigma'": "s'"}
+_FUNCTIONS = {"sigma": "s", "sigma'": "s'", "sigma''": "s''"}
 _ELL = "\N{SCRIPT SMALL L}"
 _GREEK = {
     "delta": "\N{GREEK SMALL LETTER DELTA}",
@@ -25,6 +25,7 @@ _GREEK = {
     "mu": "\N{GREEK SMALL LETTER MU}",
     "pi": "\N{GREEK SMALL LETTER PI}",
     "phi": "\N{GREEK SMALL LETTER PHI}",
+    "psi": "\N{GREEK SMALL LETTER PSI}",
     "sigma": "\N{GREEK SMALL LETTER SIGMA}",
 }
 

@@ -5,12 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from sympy import Add, Expr, Integer, atan, cos, cosh, erf, exp, log, pi, sin, sinh, sqrt, tanh
+from sympy import (
+    Add,
+    Expr,
+    Indexed,
+    Integer,
+    Symbol,
+    atan,
+    cos,
+    cosh,
+    erf,
+    exp,
+    log,
+    pi,
+    sin,
+    sinh,
+    sqrt,
+    tanh,
+)
 
 from derive.evaluation import Problem
-from derive.quantities import Direct, Index, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, total, z
+from derive.quantities import (
+    Direct,
+    Index,
+    Loss,
+    LossPrime,
+    LossSecond,
+    N,
+    Partial,
+    Sigma,
+    SigmaPrime,
+    SigmaSecond,
+    a,
+    total,
+    z,
+)
 from derive.replay.case import Case
-from derive.replay.dependence import letter, may_be, through
+from derive.replay.dependence import depends, letter, may_be, quantities, through
 from derive.replay.wiring import moves, through_layers
 
 SLOPES: dict[type, Callable[[Expr], Expr]] = {
@@ -62,19 +93,41 @@ def _products(
     return [(body, (k,))] if i else [(body, (fresh, k)), (body, (k, fresh))]
 
 
+def _entry_chain(node: Partial, case: Case) -> Iterator[Expr]:
+    """df/dv = sum_k df/dz_k dz_k/dv for an entry f that is made of the z of one layer and sample alone."""
+    if not (isinstance(node.f, Indexed) and isinstance(node.v, Symbol)):
+        return
+    meaning = case.known.definition(node.f)
+    moving = [] if meaning is None else [q for q in quantities(meaning) if depends(q, node.v, case.known)]
+    places = {q.indices[:2] if letter(q) == z else () for q in moving}
+    ranges = {getattr(q.indices[2], "upper", None) for q in moving} if () not in places else set()
+    if len(places) != 1 or len(ranges) != 1 or None in ranges:
+        case.refuse(f"{node.f} is not made of the z of one layer and sample alone")
+        return
+    layer, i = moving[0].indices[:2]
+    k = Index("k", ranges.pop())
+    if case.allows(f"it acts only through z[{layer}]"):
+        yield total(Partial(node.f, z[layer, i, k]) * Partial(z[layer, i, k], node.v), k)
+
+
 def chain(node: Expr, case: Case) -> Iterator[Expr]:
     """d sigma(u)/dv = sigma'(u) du/dv, or through a layer."""
     if isinstance(node, Partial) and not node.f.has(Partial):
         yield from _layer_chain(node, case)
+        yield from _entry_chain(node, case)
     if not (isinstance(node, Partial) and case.allows("")):
         return
     if isinstance(node.f, Sigma):
         layer, u = node.f.args
         yield SigmaPrime(layer, u) * node.func(u, node.v)
-    if isinstance(node.f, Loss):
+    if isinstance(node.f, SigmaPrime):
+        layer, u = node.f.args
+        yield SigmaSecond(layer, u) * node.func(u, node.v)
+    if isinstance(node.f, (Loss, LossPrime)):
         target, u = node.f.args
+        slope = LossPrime if isinstance(node.f, Loss) else LossSecond
         if not moves(target, node, case.known):
-            yield LossPrime(target, u) * node.func(u, node.v)
+            yield slope(target, u) * node.func(u, node.v)
     if type(node.f) in SLOPES:
         (u,) = node.f.args
         yield SLOPES[type(node.f)](u) * node.func(u, node.v)

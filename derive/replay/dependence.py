@@ -8,7 +8,7 @@ from typing import Any
 from sympy import Dummy, Expr, Indexed, Integer, Sum, Symbol, sympify
 
 from derive.evaluation import Definitions, Problem
-from derive.quantities import Index, L, N, Partial, a, b, w, z
+from derive.quantities import Index, L, N, Partial, a, b, w, x, z
 
 
 def quantities(expr: Expr) -> Iterator[Expr]:
@@ -59,7 +59,9 @@ def _changes(q: Expr, v: Expr, known: Definitions, seen: set[Expr]) -> bool:
 
 
 def _height(quantity: Expr) -> Any:
-    """Count z[2], a[2], z[3], ... upwards, the parameters of a layer just below its z; None for the rest."""
+    """Count z[2], a[2], z[3], ... upwards, parameters just below their z, x below all; None for the rest."""
+    if letter(quantity) == x:
+        return 2
     rise = {z: 0, a: 1, w: -1, b: -1}.get(letter(quantity))
     return None if rise is None else 2 * quantity.indices[0] + rise
 
@@ -83,12 +85,14 @@ def through(f: Expr, v: Expr, u: Expr, known: Problem, refuse: Callable[[str], N
             return []
         samples |= {q.indices[1]} if above is not None else set()
     numbered = isinstance(layer, Integer) and isinstance(top, Integer)
-    layers = range(int(v.indices[0]), int(top) + 1) if numbered else (layer, Dummy("l", integer=True))
+    lowest = 1 if letter(v) == x else v.indices[0]
+    layers = range(int(lowest), int(top) + 1) if numbered else (layer, Dummy("l", integer=True))
     if not all(_wired(sympify(here), known) for here in layers):
         refuse("a layer takes from more than the layer below")
         return []
     own = samples & f.free_symbols if len(samples) == 1 else ()
-    return [None, *own, *([v.indices[1]] if letter(v) in (z, a) else ())]
+    here = {z: 1, a: 1, x: 0}.get(letter(v))  # where the sample stands
+    return [None, *own, *([v.indices[here]] if here is not None else ())]
 
 
 def leaves(f: Expr, known: Definitions) -> Iterator[Expr]:

@@ -5,7 +5,8 @@ For an objective O and delta[l]_ij := dO/dz[l]_ij,
     (1.1)  delta[L]   from the definition of O,
     (1.2)  delta[l]   from delta[l+1], by the chain rule through layer l+1,
     (1.3)  dO/db[l]   and
-    (1.4)  dO/dw[l]   from delta[l], by the chain rule through layer l.
+    (1.4)  dO/dw[l]   from delta[l], by the chain rule through layer l,
+    (1.10) dO/dx      from delta[2], by the chain rule through layer 2.
 
 Where the wiring says that a layer feeds several others, or that several share a parameter, the chain rule
 runs through all of them. Nothing here knows the answers: they are what ``calculus`` leaves when no
@@ -16,14 +17,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, KroneckerDelta, Sum, preorder_traversal
+from sympy import Add, Expr, Integer, KroneckerDelta, Sum, preorder_traversal
 
 from derive.calculus.derivation import Derivation, Deriving
 from derive.calculus.rules import CHAIN, DEFINITION, PREMISE
 from derive.costs import QUADRATIC
 from derive.equation import Equation
 from derive.network import Network, Objective, array_of
-from derive.quantities import Direct, Index, N, Partial, a, b, total, w, y, z
+from derive.quantities import Direct, Index, N, Partial, a, b, total, w, x, y, z
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,20 @@ def parameter_gradient(network: Network, objective: Objective, parameter: Expr) 
     neurons = parameter.indices[1 + len(source) :]
     derivation = work.differentiate().done()
     return _derived(number, name, network, objective, layer, neurons, derivation, tuple(source))
+
+
+def input_gradient(network: Network, objective: Objective) -> Derived:
+    """Derive (1.10): the derivative in x_ik, through the z of the layers that the input feeds."""
+    i = Index("i", N) if objective.over_samples else objective.i
+    k = network.index("k", Integer(1))
+    work = Deriving(Partial(objective.symbol, x[i, k]), network)
+    _chain(work, network, objective, x[i, k], i)
+    work.differentiate()
+    if isinstance(work.now, Add) or work.now.has(KroneckerDelta):
+        work.gather()
+    derivation = work.done()
+    equation = Equation("1.10", "input gradient", derivation.start, derivation.result)
+    return Derived(equation, derivation, Integer(1), (i, k))
 
 
 def backpropagation(network: Network, objective: Objective) -> tuple[Derived, ...]:

@@ -47,7 +47,7 @@ class Knowledge:
         self.systems = ((proof.step.primal, lm.h), (proof.step.dual, lm.v))
         self._by_key: dict[tuple[Group, str], list[Known]] = {}
         self._by_letter: dict[Expr, Known] = {}
-        self._aliases: dict[Expr, Indexed] = {}
+        self._aliases: dict[tuple[Expr, ...], Known] = {}
         self._keys: dict[Expr, str] = {}
         self._found: dict[tuple[Group, Expr], tuple[Known, ...]] = {}
         items = list(equations)
@@ -60,8 +60,8 @@ class Knowledge:
         """Make an equation known."""
         self._by_key.setdefault((item.leaves, self.key(item.right)), []).append(item)
         self._by_letter[item.letter] = item
-        if isinstance(item.right, Indexed):
-            self._aliases[item.letter] = item.right
+        if isinstance(item.right, Indexed) and isinstance(item.letter, Indexed):
+            self._aliases[_family(item.letter)] = item
 
     def of(self, letter: Expr) -> Known:
         """Return the equation for a letter."""
@@ -124,8 +124,16 @@ class Knowledge:
             return self._written_out(known_as.rhs.xreplace(given))
         if quantity.base == a and quantity.indices[0] in self._linear:
             return z[quantity.indices]
-        alias = self._aliases.get(quantity)
-        return quantity if alias is None else self._unfolded(alias)
+        alias = self._aliases.get(_family(quantity))
+        if alias is None:
+            return quantity
+        given = dict(zip(alias.letter.indices, quantity.indices, strict=True))
+        return self._unfolded(alias.right.xreplace(given))
+
+
+def _family(quantity: Indexed) -> tuple[Expr, ...]:
+    """Return what the entries of an array have in common: the letter, and the layer if it has one."""
+    return (quantity.base, *(place for place in quantity.indices if not isinstance(place, Index)))
 
 
 def linear_layers(architecture: Architecture) -> frozenset[Integer]:
@@ -168,7 +176,7 @@ def _kept(architecture: Architecture, needed: set[str]) -> Iterator[Expr]:
 def axes_of(quantity: Expr) -> tuple[Index, ...]:
     """Return the indices of a quantity that are axes of its array: samples first, then neurons."""
     if isinstance(quantity, Partial):
-        return (*axes_of(quantity.f), *axes_of(quantity.v))
+        return tuple(dict.fromkeys((*axes_of(quantity.f), *axes_of(quantity.v))))  # a sample once
     if quantity == Cost or not isinstance(quantity, Indexed):
         return ()
     return tuple(index for index in quantity.indices if isinstance(index, Index))

@@ -27,6 +27,7 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "_chunks"): _DRAW,
     ("train.py", "_given"): _DRAW,
     ("train.py", "_check"): "refuses settings that make no sense",
+    ("hessian.py", "hessian"): "calls the product, which is proved, for each column",
     ("parameters.py", "check_count"): "refuses a bad number of samples",
     ("lm_step.py", "_prepare"): "checks mu; proved where a step calls it",
 }

@@ -5,19 +5,21 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from derive.architecture import Architecture
 from derive.costs import QUADRATIC
 from derive.errors import NotProvedError, UserError
+from derive.extras import module, parse
 from derive.program.lowering import plainly
 from derive.proof import Proof, prove
 from derive.special import source as special_source
 from derive.theorems.descent import descent_update
 from derive.verification.entries import Entries
 from derive.verification.expected import Knowledge, array_equations
+from derive.verification.further import Further, FurtherEntries
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import Located, Skipped, Trace
 from derive.verification.report import Finding, Proved, Report
@@ -34,13 +36,22 @@ _HEADER = re.compile(rf"# {MARKER} .*\n# .*, by derive generate with the archite
 
 
 class Verifier:
-    """Verifies packages against one proof; the equations are read once."""
+    """Verifies packages against one proof; the equations are read once.
 
-    def __init__(self, proof: Proof) -> None:
+    ``extras`` are the further modules that the packages have, by the names in ``derive.extras``.
+    """
+
+    def __init__(self, proof: Proof, extras: Sequence[str] = ()) -> None:
         proof.require()
         self.proof = proof
+        self.extras = tuple(extras)
         self.arrays = Knowledge(proof, array_equations(proof))
         self.descent = Knowledge(proof, [plainly(descent_update())])
+
+    @cached_property
+    def further(self) -> tuple[Further, ...]:
+        """The equations of each further module."""
+        return tuple(Further(self.proof, extra) for extra in self.extras)
 
     @cached_property
     def scalars(self) -> Knowledge:
@@ -54,13 +65,13 @@ class Verifier:
         return _verify(self, files)
 
 
-def verify_files(files: Mapping[str, str], proof: Proof) -> Report:
+def verify_files(files: Mapping[str, str], proof: Proof, extras: Sequence[str] = ()) -> Report:
     """Prove that the files of a package compute what a proof derives; nothing is run.
 
     Raises:
         NotProvedError: if the proof itself does not hold.
     """
-    return Verifier(proof).verify(files)
+    return Verifier(proof, extras).verify(files)
 
 
 def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
@@ -76,7 +87,8 @@ def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
     if "special.py" in sources and not _special(files["special.py"]):
         message = "differs from the functions that packages carry, which are trusted as they stand"
         findings.append(Finding("special.py", 1, "", "", message))
-    missing = [name for name in NEEDED if name not in files]
+    needed = (*NEEDED, *map(module, verifier.extras))
+    missing = [name for name in needed if name not in files]
     findings += [Finding(name, 1, "", "", "is missing") for name in missing]
     if findings:
         return Report(label, (), tuple(findings))
@@ -86,6 +98,10 @@ def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
     descent = Interpreter(sources, verifier.descent)
     _attempt(findings, sources, "train.py", "descend", Entries(descent, verifier.descent, proof).descend)
     runs = [arrays, descent]
+    for further in verifier.further:
+        runs.append(Interpreter(sources, further.knowledge))
+        for file, name, run in FurtherEntries(runs[-1], further, proof).all():
+            _attempt(findings, sources, file, name, run)
     if "sample_steps.py" in sources:
 
         def steps() -> None:
@@ -149,19 +165,20 @@ def verify_directory(directory: Path, note: Callable[[Proof], None] | None = Non
         UserError: if there is no package, or its header names no architecture.
     """
     files = read_package(directory)
-    proof = prove(architecture_of(files, directory), brute_force=False)
+    architecture, extras = made_from(files, directory)
+    proof = prove(architecture, brute_force=False)
     if note is not None:
         note(proof)
-    return verify_files(files, proof)
+    return verify_files(files, proof, extras)
 
 
-def require_verified(files: Mapping[str, str], proof: Proof) -> None:
+def require_verified(files: Mapping[str, str], proof: Proof, extras: Sequence[str] = ()) -> None:
     """Verify files that are about to be written.
 
     Raises:
         NotProvedError: naming the first finding.
     """
-    report = verify_files(files, proof)
+    report = verify_files(files, proof, extras)
     if not report.holds:
         raise NotProvedError(f"not written, for the code is not what was proved: {report.findings[0]}")
 
@@ -195,6 +212,15 @@ def architecture_of(files: Mapping[str, str], directory: Path) -> Architecture:
     Raises:
         UserError: if a header is missing or they differ.
     """
+    return made_from(files, directory)[0]
+
+
+def made_from(files: Mapping[str, str], directory: Path) -> tuple[Architecture, tuple[str, ...]]:
+    """Read the architecture and the further modules from the headers, which must agree.
+
+    Raises:
+        UserError: if a header is missing or they differ.
+    """
     named = {}
     for name, text in files.items():
         match = _HEADER.match(text)
@@ -208,9 +234,9 @@ def architecture_of(files: Mapping[str, str], directory: Path) -> Architecture:
     return _architecture(next(iter(named.values())), directory)
 
 
-def _architecture(line: str, directory: Path) -> Architecture:
-    """Read what a header names: an architecture, its cost, and one's own activations."""
-    cost, own = QUADRATIC, []
+def _architecture(line: str, directory: Path) -> tuple[Architecture, tuple[str, ...]]:
+    """Read what a header names: an architecture, its cost, one's own activations, and further modules."""
+    cost, own, extras = QUADRATIC, [], ""
     try:
         text, *words = shlex.split(line)
         while words:
@@ -219,14 +245,16 @@ def _architecture(line: str, directory: Path) -> Architecture:
                     pass
                 case ["--activation", formula, *words]:
                     own.append(formula)
+                case ["--with", extras, *words]:
+                    pass
                 case _:
                     raise ValueError
     except ValueError:
         raise UserError(
-            f"expected an architecture in the headers of {directory}, with --cost and --activation at most; "
-            f"got {line[:60]!r}"
+            f"expected an architecture in the headers of {directory}, with --cost, --activation and --with "
+            f"at most; got {line[:60]!r}"
         ) from None
-    return Architecture.parse(text, cost, own)
+    return Architecture.parse(text, cost, own), parse(extras) if extras else ()
 
 
 def _special(text: str) -> bool:

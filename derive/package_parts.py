@@ -1,0 +1,103 @@
+"""What the templates of a package's modules are given: functions with their lines, and arrays in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from derive.printers.numpy import Block, blocks, tuple_code
+from derive.program.passes import entries, is_fixed
+from derive.program.routines import Routine, Routines
+from derive.program.statements import Axes
+
+INDENT = 4
+WIDTH = 100
+
+_PLAIN = ("p", "X", "Y", "U", "g", "J", "r", "gX", "JX")  # arrays that come by themselves
+
+
+@dataclass(frozen=True)
+class Function:
+    """A routine ready to be placed: its parameters, how they are unpacked, its lines, its result."""
+
+    parameters: tuple[str, ...]
+    unpack: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Slots by their size, and the arrays that lie in them, as lines of a tuple.
+
+    ``slots`` grow with the number of samples and are given for one of them; ``fixed`` do not.
+    """
+
+    slots: str
+    fixed: str
+    activations: tuple[str, ...]
+    work: tuple[str, ...]
+    spare: tuple[str, ...]  # what the forward pass needs beside the activations
+
+
+def function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple[str, ...] = ()) -> Function:
+    """Find out which arrays a routine reads or writes and how they reach it.
+
+    Arrays of a group arrive in one tuple; the caller also lends those that the routine ``fills``.
+    """
+    touched = {name for s in routine.statements for name in (*s.reads, s.target.array)}
+    signature, unpack, given = [], [], set()
+    for group, members in groups:
+        used = [name if name in touched else "_" for name in members]
+        signature.append(f"{group}: Arrays")
+        if set(used) != {"_"}:
+            unpack.append(f"{tuple_code(used, INDENT, WIDTH - len(group) - 3, bare=True)} = {group}")
+            given.update(members)
+    alone = {*routine.comes_in, *fills} - given
+    plain = [f"{name}: Array" for name in _PLAIN if name in alone]
+    numbers = [f"{name}: float" for name in ("mu", "eta") if name in alone]
+    if routine.reads_samples:
+        unpack.append(f"n = {'Y' if 'Y' in alone else 'X'}.shape[0]")
+    printed = blocks(routine, frozenset(given | alone))
+    return Function((*plain, *signature, *numbers), tuple(unpack), printed)
+
+
+def others(routine: Routine, activations: list[str]) -> list[str]:
+    """Return the arrays with a slot that are not activations, in a fixed order."""
+    return [name for name in routine.slots if name not in activations]
+
+
+def positions(names: list[str], wanted: list[str]) -> str:
+    """Print where some arrays stand in the tuple ``self.work``."""
+    return tuple_code([f"self.work[{names.index(name)}]" for name in wanted], 12)
+
+
+def spare_arrays(routines: Routines) -> list[str]:
+    """Return the temporary arrays of the forward pass, in a fixed order."""
+    written = {statement.target.array for statement in routines.propagate.statements}
+    slots = routines.propagate.slots
+    return [name for name in slots if name in written and name not in routines.kept]
+
+
+def memory_of(routine: Routine, activations: list[str], work: list[str], spare: list[str]) -> Memory:
+    """Print how the arrays of a workspace lie in its memory."""
+    count = 1 + max(routine.slots.values())
+    sizes, fixed = [0] * count, [False] * count
+    for name, slot in routine.slots.items():
+        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
+        fixed[slot] = is_fixed(routine.axes[name])
+    growing = fixed.count(False)
+
+    def carve(name: str) -> str:
+        shape = _shape(routine.axes[name])
+        return f"carve(memory[{routine.slots[name]}], {shape}),  # {name}"
+
+    return Memory(
+        tuple_code(list(map(str, sizes[:growing])), 12),
+        tuple_code(list(map(str, sizes[growing:])), 12) if any(fixed) else "",
+        tuple(carve(name) for name in activations),
+        tuple(carve(name) for name in work),
+        tuple(carve(name) for name in spare),
+    )
+
+
+def _shape(axes: Axes) -> str:
+    return ", ".join("n_samples" if size == "n" else str(size) for size in axes)

@@ -1,0 +1,144 @@
+"""Further programs of a package: derivatives in the inputs, products with Jacobian and Hessian.
+
+Each runs after the forward pass, over the same arrays, and is optimised together with it. Like the others
+they are lowered from derived equations and from nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sympy import Expr, Indexed
+
+from derive.activations import A, Z, activation
+from derive.activations.second import second_derivative
+from derive.costs import Y
+from derive.equation import Equation
+from derive.loss_curvature import loss_curvature
+from derive.network import Network, mean_cost, output
+from derive.program.lowering import Computed, Lowering, LoweringError
+from derive.program.passes import compute_in_place, share_memory
+from derive.program.routines import Routine, Routines, computed, forward_equations, name_array, size_of
+from derive.program.statements import Program, Statement
+from derive.proof import Proof
+from derive.quantities import LossSecond, Partial, Ra, Rb, Rdelta, Ru, Rw, Rz, SigmaSecond, U, a, psi, t
+from derive.theorems.along import backward_along, forward_along
+from derive.theorems.backpropagation import Derived, input_gradient
+from derive.theorems.gauss_newton import curved_outputs, output_letter, transposed
+
+INPUT_GRADIENT = "input_gradient"
+INPUT_JACOBIAN = "input_jacobian"
+JACOBIAN_PRODUCT = "jacobian_product"
+TRANSPOSED_PRODUCT = "transposed_product"
+HESSIAN_PRODUCT = "hessian_product"
+GAUSS_NEWTON_PRODUCT = "gauss_newton_product"
+
+
+def extra_equations(proof: Proof) -> dict[str, tuple[Computed, ...]]:
+    """Return the equations of each further routine, in the order in which they are computed."""
+    network = proof.network
+
+    def ready(items: Iterable[Derived]) -> tuple[Computed, ...]:
+        return tuple(computed_along(network, item.equation) for item in items)
+
+    forward = forward_along(network)
+    deltas, rows = (list(filter(_is_delta, items)) for items in (proof.mean, proof.output))
+    curved: list[Derived] = []
+    for item, moved in zip(proof.mean, backward_along(network, proof.mean), strict=True):
+        curved += [item, moved] if _is_delta(item) else [moved]
+    _, weighting = curved_outputs(network)
+    return {
+        INPUT_GRADIENT: ready([*deltas, input_gradient(network, mean_cost())]),
+        INPUT_JACOBIAN: ready([*rows, input_gradient(network, output(network))]),
+        JACOBIAN_PRODUCT: ready(forward),
+        TRANSPOSED_PRODUCT: ready(transposed(network)),
+        HESSIAN_PRODUCT: ready([*forward, *curved]),
+        GAUSS_NEWTON_PRODUCT: ready([*forward, weighting, *transposed(network, output_letter(network))]),
+    }
+
+
+def assemble_after(proof: Proof, routines: Routines, equations: Iterable[Computed]) -> Routine:
+    """Lower equations that are computed after the forward pass.
+
+    What no other of them reads is an output; blocks of p and derivatives in X have storage of their own.
+
+    Raises:
+        LoweringError: if they need an array that the forward pass does not leave.
+    """
+    equations = list(equations)
+    named = [name_along(item.equation.lhs)[0] for item in equations]
+    read = {name_along(q)[0] for item in equations for q in item.rhs.atoms(Indexed)}
+    outputs = {name for name in named if name not in read}
+    external = {name_along(item.equation.lhs)[0] for item in equations if _is_final(item.equation.lhs)}
+    comes_in = read - set(named)
+    left = set(routines.kept)
+    if missing := {name for name in comes_in if name[0] in "zmq"} - left:
+        raise LoweringError(f"expected the forward pass to leave {', '.join(sorted(missing))}")
+    kept = {name for name in left if name[0] != "a"}
+    first = {s.target.array for s in routines.propagate.statements}
+    inputs = {"X", "Y", *(comes_in - left)} | (routines.propagate.comes_in - first)
+    program = Program(inputs=inputs, outputs=outputs | kept, external=external)
+    lowering = Lowering(program, name_along, size_of)
+    for item in forward_equations(proof.network):
+        lowering.lower(item)
+    start = len(program.statements)
+    for item in equations:
+        lowering.lower(item)
+    program = compute_in_place(program, [0, start])
+    after = tuple(program.statements[start:])
+    if list(map(_shown, program.statements[:start])) != list(map(_shown, routines.propagate.statements)):
+        raise LoweringError("expected the forward pass of the package before a further routine")
+    slots = share_memory(replace(program, outputs=program.outputs - kept))
+    return Routine(after, program.axes, slots)
+
+
+def _shown(statement: Statement) -> tuple[object, ...]:
+    """Return a statement without the equation, whose indices differ from one reading to the next."""
+    return statement.operation, statement.target, statement.operands, statement.axis, statement.updates
+
+
+def _is_delta(item: Derived) -> bool:
+    return isinstance(item.equation.lhs, Indexed)
+
+
+def _is_final(left: Expr) -> bool:
+    return isinstance(left, Partial)
+
+
+def computed_along(network: Network, equation: Equation) -> Computed:
+    """Write sigma'' and the loss's second derivative as they are computed, and the rest as always."""
+
+    def sigma_second(layer: Expr, at: Expr) -> Expr:
+        assert network.architecture is not None
+        function = activation(network.architecture.activations[int(layer) - 2])
+        return second_derivative(function).xreplace({A: a[at.indices], Z: at})
+
+    def loss_second(target: Expr, found: Expr) -> Expr:
+        return loss_curvature(network.cost).xreplace({Y: target, A: found})
+
+    rhs = equation.rhs.replace(SigmaSecond, sigma_second).replace(LossSecond, loss_second)
+    return Computed(equation, computed(network, replace(equation, rhs=rhs)).rhs)
+
+
+# -- names ---------------------------------------------------------------------------------------------
+
+_LETTERS = {Rw: "RW", Rb: "Rb", Rz: "Rz", Ra: "Ra", Rdelta: "Rd", psi: "d"}
+
+
+def name_along(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
+    """Return the array that holds a quantity and its axes; a sample that occurs twice is one axis."""
+    if isinstance(quantity, Partial) and quantity.v == t:
+        name, axes = name_array(quantity.f.v)
+        return f"H{name}", axes
+    base = getattr(quantity, "base", None)
+    if base in _LETTERS:
+        layer, *places = quantity.indices
+        return f"{_LETTERS[base]}{layer}", tuple(places)
+    if base == Ru:
+        layer, source, *places = quantity.indices
+        return f"RU{layer}_{source}", tuple(places)
+    if base == U:
+        return "U", quantity.indices
+    name, axes = name_array(quantity)
+    return name, tuple(dict.fromkeys(axes))
