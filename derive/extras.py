@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from derive.errors import UserError
-from derive.program.extras import (
+from derive.theorems.further import (
     GAUSS_NEWTON_PRODUCT,
     HESSIAN_PRODUCT,
     INPUT_GRADIENT,

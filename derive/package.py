@@ -93,6 +93,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         "__main__.py": {
             "extras": extras,
             "through_outputs": output_letter(proof.network) == a,
+            "last": _last_layer(architecture),
             "targets": targets,
             "squares": squares,
             "scalars": scalars,
@@ -152,6 +153,12 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
     return {name: shared | context for name, context in files.items()}
+
+
+def _last_layer(architecture: Architecture) -> tuple[int, int] | None:
+    """Return where in p the parameters of the last layer lie, if it has any of its own."""
+    own = [item for item in architecture.parameters if item.layer == architecture.depth]
+    return (own[0].start, own[-1].stop) if own else None
 
 
 def _memories(contexts: Iterable[Mapping[str, Any]]) -> Iterator[Memory]:

@@ -11,17 +11,18 @@ from derive.costs import SOFTMAX
 from derive.extras import EXTRAS, module
 from derive.package_parts import function, memory_of, others, spare_arrays
 from derive.printers.numpy import special_functions
-from derive.program.extras import (
+from derive.program.extras import assemble_after, computed_along
+from derive.program.routines import Routine, Routines
+from derive.proof import Proof
+from derive.theorems.further import (
     GAUSS_NEWTON_PRODUCT,
     HESSIAN_PRODUCT,
     INPUT_GRADIENT,
     INPUT_JACOBIAN,
     JACOBIAN_PRODUCT,
-    assemble_after,
-    extra_equations,
+    further,
+    require_replayed,
 )
-from derive.program.routines import Routine, Routines
-from derive.proof import Proof
 from derive.theorems.gauss_newton import output_letter
 
 _BLOCKS = {HESSIAN_PRODUCT: "H", INPUT_GRADIENT: "", INPUT_JACOBIAN: "", JACOBIAN_PRODUCT: ""}
@@ -35,10 +36,19 @@ def extra_contexts(
     """Return, for each file that is added, what its template reads beside the header.
 
     ``names`` are the parameters in the order of p.
+
+    Raises:
+        NotProvedError: if a step of what is derived for them is not accepted.
     """
-    wanted = [routine for extra in extras for routine in EXTRAS[extra]]
-    equations = extra_equations(proof) if wanted else {}
-    ready = {key: assemble_after(proof, routines, equations[key]) for key in wanted}
+    if not extras:
+        return {}
+    network, derived = proof.network, further(proof.network, proof.mean, proof.output)
+    wanted = {routine: derived[routine] for extra in extras for routine in EXTRAS[extra]}
+    require_replayed(network, (item for items in wanted.values() for item in items))
+    ready = {}
+    for key, items in wanted.items():
+        equations = [computed_along(network, item.derived.equation) for item in items]
+        ready[key] = assemble_after(proof, routines, equations)
     sizes = proof.architecture.sizes
     files: dict[str, dict[str, Any]] = {}
     for extra in extras:

@@ -16,45 +16,22 @@ from derive.activations.second import second_derivative
 from derive.costs import Y
 from derive.equation import Equation
 from derive.loss_curvature import loss_curvature
-from derive.network import Network, mean_cost, output
+from derive.network import Network
 from derive.program.lowering import Computed, Lowering, LoweringError
 from derive.program.passes import compute_in_place, share_memory
 from derive.program.routines import Routine, Routines, computed, forward_equations, name_array, size_of
 from derive.program.statements import Program, Statement
 from derive.proof import Proof
 from derive.quantities import LossSecond, Partial, Ra, Rb, Rdelta, Ru, Rw, Rz, SigmaSecond, U, a, psi, t
-from derive.theorems.along import backward_along, forward_along
-from derive.theorems.backpropagation import Derived, input_gradient
-from derive.theorems.gauss_newton import curved_outputs, output_letter, transposed
-
-INPUT_GRADIENT = "input_gradient"
-INPUT_JACOBIAN = "input_jacobian"
-JACOBIAN_PRODUCT = "jacobian_product"
-TRANSPOSED_PRODUCT = "transposed_product"
-HESSIAN_PRODUCT = "hessian_product"
-GAUSS_NEWTON_PRODUCT = "gauss_newton_product"
+from derive.theorems.further import further
 
 
 def extra_equations(proof: Proof) -> dict[str, tuple[Computed, ...]]:
     """Return the equations of each further routine, in the order in which they are computed."""
-    network = proof.network
-
-    def ready(items: Iterable[Derived]) -> tuple[Computed, ...]:
-        return tuple(computed_along(network, item.equation) for item in items)
-
-    forward = forward_along(network)
-    deltas, rows = (list(filter(_is_delta, items)) for items in (proof.mean, proof.output))
-    curved: list[Derived] = []
-    for item, moved in zip(proof.mean, backward_along(network, proof.mean), strict=True):
-        curved += [item, moved] if _is_delta(item) else [moved]
-    _, weighting = curved_outputs(network)
+    derived = further(proof.network, proof.mean, proof.output)
     return {
-        INPUT_GRADIENT: ready([*deltas, input_gradient(network, mean_cost())]),
-        INPUT_JACOBIAN: ready([*rows, input_gradient(network, output(network))]),
-        JACOBIAN_PRODUCT: ready(forward),
-        TRANSPOSED_PRODUCT: ready(transposed(network)),
-        HESSIAN_PRODUCT: ready([*forward, *curved]),
-        GAUSS_NEWTON_PRODUCT: ready([*forward, weighting, *transposed(network, output_letter(network))]),
+        key: tuple(computed_along(proof.network, item.derived.equation) for item in items)
+        for key, items in derived.items()
     }
 
 
@@ -96,10 +73,6 @@ def assemble_after(proof: Proof, routines: Routines, equations: Iterable[Compute
 def _shown(statement: Statement) -> tuple[object, ...]:
     """Return a statement without the equation, whose indices differ from one reading to the next."""
     return statement.operation, statement.target, statement.operands, statement.axis, statement.updates
-
-
-def _is_delta(item: Derived) -> bool:
-    return isinstance(item.equation.lhs, Indexed)
 
 
 def _is_final(left: Expr) -> bool:

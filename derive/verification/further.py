@@ -14,21 +14,20 @@ from typing import Any
 from sympy import Expr, Integer
 
 from derive.extras import EXTRAS, module
-from derive.program.extras import (
+from derive.program.extras import extra_equations, name_along
+from derive.program.lowering import Computed
+from derive.program.routines import name_array
+from derive.proof import Proof
+from derive.quantities import N, Partial, U, a, t, y
+from derive.theorems.along import ALONG
+from derive.theorems.further import (
     GAUSS_NEWTON_PRODUCT,
     HESSIAN_PRODUCT,
     INPUT_GRADIENT,
     INPUT_JACOBIAN,
     JACOBIAN_PRODUCT,
     TRANSPOSED_PRODUCT,
-    extra_equations,
-    name_along,
 )
-from derive.program.lowering import Computed
-from derive.program.routines import name_array
-from derive.proof import Proof
-from derive.quantities import N, Partial, U, a, t, y
-from derive.theorems.along import ALONG
 from derive.verification.entries import Entries, Run
 from derive.verification.expected import Knowledge, array_equations, known
 from derive.verification.interpreter import Interpreter
