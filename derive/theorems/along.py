@@ -4,6 +4,7 @@ The parameters move along p + t v. For any quantity f, R{f} := df/dt, and v is R
 
     (7.1)  Rz[l]      from the definition of z[l],
     (7.2)  Ra[l]      from the definition of a[l]; Ra[L] is J v, the outputs' derivative along v,
+    (7.3)  Ra[L]      where the output is a softmax,
     (8.1)  Rdelta[L]  from (1.1),
     (8.2)  Rdelta[l]  from (1.2),
     (8.3)  R{dCost/db[l]}  from (1.3) and
@@ -112,17 +113,19 @@ def weighted_input_along(network: Network, layer: Expr) -> Derived:
 
 
 def activation_along(network: Network, layer: Expr) -> Derived:
-    """Derive (7.2): how the activation of a layer moves; through (1.7) where it is a softmax."""
+    """Derive (7.2): how the activation of a layer moves; (7.3), through (1.7), where it is a softmax."""
     i, j = Index("i", N), network.index("j", layer)
     entry = a[layer, i, j]
     work = Deriving(Partial(entry, t), known := Along(network))
+    number = "7.2"
     if network.softmax and layer == network.depth:
+        number = "7.3"
         _through_softmax(work, network, entry)
         _name(work, known)
         derivation = work.multiply_out().tidy().done()
     else:
         derivation = open_along(work, known)
-    return _derived("7.2", "activation along v", Ra[layer, i, j], derivation, layer, (i, j))
+    return _derived(number, "activation along v", Ra[layer, i, j], derivation, layer, (i, j))
 
 
 def forward_along(network: Network) -> tuple[Derived, ...]:

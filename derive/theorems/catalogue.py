@@ -7,7 +7,7 @@ from derive.costs import SOFTMAX
 from derive.theorems.cost import cost
 from derive.theorems.damping import levenberg_marquardt
 from derive.theorems.descent import steepest_descent
-from derive.theorems.further import along_a_direction, gauss_newton, in_the_inputs
+from derive.theorems.further import further_theorems
 from derive.theorems.gram import gram
 from derive.theorems.slope import slopes
 from derive.theorems.softmax import softmax
@@ -24,4 +24,5 @@ def theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
         own = [] if architecture.plain else [wiring(architecture)]
         own += [slopes(name for name in names if name != SOFTMAX), *([softmax()] if SOFTMAX in names else [])]
     others = (steepest_descent(), levenberg_marquardt(), woodbury(), gram())
-    return (*own, cost(), *others, in_the_inputs(), along_a_direction(), gauss_newton())
+    given = None if architecture is None else architecture.cost
+    return (*own, cost(), *others, *further_theorems(given))

@@ -14,7 +14,7 @@ from derive.costs import CROSS_ENTROPY, QUADRATIC
 from derive.equation import Equation
 from derive.errors import NotProvedError
 from derive.evaluation import Definitions, Problem
-from derive.network import Network, mean_cost, output
+from derive.network import Network, Objective, mean_cost, output
 from derive.quantities import L, a, l
 from derive.replay import replay
 from derive.theorems.along import Along, activation_along, backward_along, forward_along, weighted_input_along
@@ -117,24 +117,36 @@ def _part(derived: Derived, known: Definitions) -> Part:
     return Part(derived.equation, derived.derivation, known)
 
 
-def along_a_direction() -> Theorem:
+ANY_LOSS = "huber"  # stands for a loss of one target and one output that is not written out
+_OF_COST = {
+    QUADRATIC: ("", ""),
+    CROSS_ENTROPY: ("-cross-entropy", ", of a softmax with its cross-entropy"),
+    ANY_LOSS: ("-loss", ", of any other loss"),
+}
+
+
+def kind_of(cost: str) -> str:
+    """Return which of the three kinds a cost is: the quadratic one, a cross-entropy, or any other loss."""
+    return cost if cost in (QUADRATIC, CROSS_ENTROPY) else ANY_LOSS
+
+
+def along_a_direction(kind: str = QUADRATIC) -> Theorem:
     """State and prove how both passes move along a direction, at any layer and for any widths."""
-    parts = []
-    for loss in (QUADRATIC, CROSS_ENTROPY, "huber"):  # huber stands for any loss of one target and output
-        network = Network(loss=loss)
-        mean = derive_in_general(mean_cost(), network)
-        first, *rest = backward_along(network, mean)
-        known = Along(network, tuple(item.equation for item in mean))
-        if loss == QUADRATIC:
-            layers = (weighted_input_along(network, l), activation_along(network, l))
-            parts += [_part(item, Along(network)) for item in layers]
-            parts += [_part(item, known) for item in (first, *rest)]
-        else:
-            parts += [_part(activation_along(network, L), Along(network))] if network.softmax else []
-            parts.append(_part(first, known))
+    network = Network(loss=kind)
+    mean = derive_in_general(mean_cost(), network)
+    first, *rest = backward_along(network, mean)
+    known = Along(network, tuple(item.equation for item in mean))
+    parts = [_part(first, known)]
+    if kind == QUADRATIC:  # what does not depend on the cost
+        forward = (weighted_input_along(network, l), activation_along(network, l))
+        parts = [_part(item, Along(network)) for item in forward] + parts
+        parts += [_part(item, known) for item in rest]
+    if network.softmax:
+        parts.insert(0, _part(activation_along(network, L), Along(network)))
+    key, title = _OF_COST[kind]
     return Theorem(
-        "directions",
-        "Derivatives along a direction",
+        f"directions{key}",
+        f"Derivatives along a direction{title}",
         (
             "the parameters move along p + t v; R before a letter is its derivative in t at t = 0",
             "Rw and Rb are the entries of v, and Ra[1] = 0, for inputs and targets do not move",
@@ -145,37 +157,46 @@ def along_a_direction() -> Theorem:
     )
 
 
-def gauss_newton() -> Theorem:
-    """State and prove the Gauss-Newton product for every kind of loss, and what it drops."""
-    parts = []
-    for loss in (QUADRATIC, CROSS_ENTROPY, "huber"):
-        network = Network(loss=loss)
-        known, weighting = curved_outputs(network)
-        parts.append(_part(output_slope(network), Problem(network, mean_cost())))
-        parts += [_part(weighting, known), output_hessian(network)]
+def gauss_newton(kind: str = QUADRATIC) -> Theorem:
+    """State and prove the Gauss-Newton product for a kind of cost, and once what it drops."""
+    network = Network(loss=kind)
+    known, weighting = curved_outputs(network)
+    parts = [_part(output_slope(network), Problem(network, mean_cost())), _part(weighting, known)]
+    parts += [output_hessian(network), *([taken_apart()] if kind == QUADRATIC else [])]
+    key, title = _OF_COST[kind]
+    outputs = f"{output_letter(network)}[L]"
     return Theorem(
-        "gauss-newton",
-        "The Gauss-Newton matrix and what it drops",
+        f"gauss-newton{key}",
+        f"The Gauss-Newton matrix{title}",
         (
-            "the outputs are a[L], or z[L] for a softmax with its cross-entropy",
+            f"the outputs are {outputs}",
             "c is the slope of the cost in the outputs, H its Hessian there, J the Jacobian of the outputs",
             "R before a letter is the derivative in t as p moves along d",
         ),
-        (*parts, taken_apart()),
+        tuple(parts),
         "the Hessian is J^T H J and sum_q c_q times the Hessian of output q; Gauss-Newton drops the second, "
         "which is 0 where c is 0 or the outputs are linear in p",
     )
 
 
-def in_the_inputs() -> Theorem:
-    """State and prove the derivatives in the inputs, for the cost and for an output."""
+def in_the_inputs(objective: Objective, key: str, what: str) -> Theorem:
+    """State and prove the derivative of an objective in the inputs."""
     network = Network()
-    objectives = (mean_cost(), output(network))
-    parts = (_part(input_gradient(network, o), Problem(network, o)) for o in objectives)
     return Theorem(
-        "inputs",
-        "Derivatives in the inputs",
+        key,
+        f"{what} in the inputs",
         ("layer 2 takes from the input, and no other layer does",),
-        tuple(parts),
-        "one product more than for the parameters gives the derivatives in x, from delta[2] and Delta[2]",
+        (_part(input_gradient(network, objective), Problem(network, objective)),),
+        "one product more than for the parameters",
+    )
+
+
+def further_theorems(cost: str | None = None) -> tuple[Theorem, ...]:
+    """Return the theorems behind the further modules; for one cost, or for every kind."""
+    kinds = tuple(_OF_COST) if cost is None else tuple(dict.fromkeys((QUADRATIC, kind_of(cost))))
+    return (
+        in_the_inputs(mean_cost(), "input-gradient", "The gradient"),
+        in_the_inputs(output(Network()), "input-jacobian", "The Jacobian"),
+        *(along_a_direction(kind) for kind in kinds),
+        *(gauss_newton(kind) for kind in kinds),
     )

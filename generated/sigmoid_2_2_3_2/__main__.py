@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 9ca2fc808558b59c74d58623ac544e380c2e9eeda5417fd9078fd470401370f6
+# 1f7c62cd7be9c3fe6207b75642e04f136a50262d4fd4a780b9e6683095590a19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -28,7 +28,7 @@ TINY = 1e-30  # a complex step has no cancellation, so it may be as small as thi
 
 def relative(found: Array, expected: Array) -> float:
     """Return the largest deviation, relative to the largest entry."""
-    return float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))
+    return float(np.max(np.abs(found - expected)) / (np.max(np.abs(expected)) or 1.0))
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 9ca2fc808558b59c74d58623ac544e380c2e9eeda5417fd9078fd470401370f6
+# 1f7c62cd7be9c3fe6207b75642e04f136a50262d4fd4a780b9e6683095590a19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 2-2-3-2, and checks on what comes in.
 

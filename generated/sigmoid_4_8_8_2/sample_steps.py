@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 2e3ec104b62c2de02fefc1dd314053072eb54ebfb762cb05a8caf2c855486360
+# 86cf9be24a8cb9a267acc94080c8fc3cf96cfd6a7960011cdf7837837f7213fa
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 4-8-8-2 on one sample at a time, in scalars.
 
