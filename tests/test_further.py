@@ -1,0 +1,187 @@
+"""Derivatives in the inputs and products with J, J^T, the Hessian and Gauss-Newton, against other oracles."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from sympy import lambdify
+from test_random_networks import ByHand, network
+
+from derive import Architecture, generate, prove, write
+from derive.activations import A
+from derive.costs import Y
+from derive.extras import EXTRAS
+from derive.own_cost import cost as cost_of
+
+TINY = 1e-30
+WIRED = [
+    ("2-2:tanh-2=W2T+1", "quadratic"),
+    ("3-3:tanh-3:tanh=2-3:sigmoid=W3T+2+1", "quadratic"),
+    ("2-3:tanh-2:gelu+W1-2:sin+3,no-bias", "log-cosh"),
+    ("2-2:tanh-3:relu+W1-2:tanh=W3T+2-2:softmax+4", "cross-entropy"),
+]
+
+
+@contextmanager
+def package(shape: Architecture, folder: Path) -> Iterator[Any]:
+    """Write a package with every further module and import it."""
+    made = write(generate(prove(shape, brute_force=False), tuple(EXTRAS)), folder)
+    sys.path.insert(0, str(folder))
+    try:
+        importlib.invalidate_caches()
+        yield importlib.import_module(made.name)
+    finally:
+        sys.path.remove(str(folder))
+        for name in [name for name in sys.modules if name.split(".")[0] == made.name]:
+            del sys.modules[name]
+
+
+def problem(net: Any, shape: Architecture, seed: int, n: int = 2) -> tuple[Any, ...]:
+    rng = np.random.default_rng(seed)
+    p, v = rng.standard_normal((2, net.N_PARAMETERS)) * 0.7
+    X, T = rng.standard_normal((n, shape.sizes[0])), rng.random((n, shape.sizes[-1]))
+    if cost_of(shape.cost).targets == "shares":
+        T /= T.sum(axis=1, keepdims=True)
+    return p, X, T, v, rng.standard_normal(T.shape)
+
+
+def close(found: Any, wanted: Any, rtol: float) -> None:
+    scale = max(1e-3, float(np.max(np.abs(wanted))))
+    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=rtol * scale * 1e-2)
+
+
+def check_first_order(net: Any, shape: Architecture, seed: int) -> None:
+    p, X, T, v, U = problem(net, shape, seed)
+    work = net.ForwardWorkspace(len(X), complex)
+    close(net.jacobian_product(p, X, v), work.forward(p + TINY * 1j * v, X).imag / TINY, 1e-12)
+    J = net.jacobian(p, X)
+    close(net.jacobian_product(p, X, v).ravel(), J @ v, 1e-11)
+    close(net.transposed_product(p, X, U), J.T @ U.ravel(), 1e-11)
+    left, right = np.vdot(net.jacobian_product(p, X, v), U), np.vdot(v, net.transposed_product(p, X, U))
+    assert abs(left - right) <= 1e-11 * max(1, abs(left))
+    moved, wanted = X.astype(complex), np.empty((len(X), shape.sizes[-1], shape.sizes[0]))
+    for i in range(len(X)):
+        for k in range(shape.sizes[0]):
+            moved[i, k] += TINY * 1j
+            F = work.forward(p.astype(complex), moved).imag / TINY
+            wanted[i, :, k] = F[i]
+            assert not np.delete(F, i, axis=0).any()  # one sample's output does not see another's input
+            moved[i, k] = X[i, k]
+    close(net.input_jacobian(p, X), wanted, 1e-12)
+
+
+def check_gauss_newton(net: Any, shape: Architecture, seed: int) -> None:
+    """G v against J^T H J v, with J the Jacobian of a[L] and H from the definition of the loss."""
+    p, X, T, v, _ = problem(net, shape, seed)
+    J, a, cost = net.jacobian(p, X), net.forward(p, X), cost_of(shape.cost)
+    if cost.output == "softmax":  # J_z^T (diag a - a a^T) J_z = J^T diag(1/a) J, for the rows of J add up to 0
+        bend = 1 / a
+    elif cost.output == "sigmoid":
+        bend = 1 / (a * (1 - a))
+    else:
+        loss = lambdify((Y, A), cost.definition, "mpmath")
+        with mpmath.workdps(40):
+            pairs = zip(T.ravel().tolist(), a.ravel().tolist(), strict=True)
+            bend = np.array([float(mpmath.diff(lambda at, y=y: loss(y, at), f, 2)) for y, f in pairs])
+    wanted = J.T @ (bend.ravel() * (J @ v)) / len(X)
+    close(net.gauss_newton_product(p, X, T, v), wanted, 1e-9)
+
+
+def check_hessian(net: Any, shape: Architecture, seed: int, *, by_hand: bool) -> None:
+    p, X, T, v, _ = problem(net, shape, seed)
+    found = net.hessian_product(p, X, T, v)
+    along = net.GradientWorkspace(len(X), complex).gradient(p + TINY * 1j * v, X, T).imag / TINY
+    close(found, along, 1e-11)
+    H = net.hessian(p, X, T)
+    close(H @ v, found, 1e-11)
+    close(H, H.T, 1e-10)
+    work, out = net.HessianWorkspace(len(X)), np.empty(net.N_PARAMETERS)
+    assert work.product(p, X, T, v, out=out) is out
+    np.testing.assert_array_equal(out, found)
+    if not by_hand:
+        return
+    hand = ByHand(shape)
+    with mpmath.workdps(50):
+        h = mpmath.mpf(10) ** -11
+        exact, way = [mpmath.mpf(float(x)) for x in p], [mpmath.mpf(float(x)) for x in v]
+
+        def cost(k: int, sign: int, side: int) -> Any:
+            at = [x + side * h * d for x, d in zip(exact, way, strict=True)]
+            at[k] += sign * h
+            return hand.cost(at, X, T)
+
+        wanted = [
+            float((cost(k, 1, 1) - cost(k, 1, -1) - cost(k, -1, 1) + cost(k, -1, -1)) / (4 * h**2))
+            for k in range(len(p))
+        ]
+        in_x = np.empty_like(X)
+        for i, k in np.ndindex(*X.shape):
+            # differences of numbers with 50 digits, so X is moved as numbers of mpmath
+            ahead, behind = (X.astype(object) for _ in range(2))
+            ahead[i, k], behind[i, k] = mpmath.mpf(float(X[i, k])) + h, mpmath.mpf(float(X[i, k])) - h
+            difference = hand.cost(exact, ahead, T) - hand.cost(exact, behind, T)
+            in_x[i, k] = float(difference / (2 * h))
+    close(found, wanted, 1e-9)
+    close(net.input_gradient(p, X, T), in_x, 1e-9)
+
+
+@pytest.mark.parametrize("seed", [1, 3, *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 40))])
+def test_the_derivatives_of_a_random_network_are_those_of_its_definition(seed, tmp_path):
+    shape = network(seed)
+    with package(shape, tmp_path) as net:
+        check_first_order(net, shape, seed)
+        check_gauss_newton(net, shape, seed)
+        check_hessian(net, shape, seed, by_hand=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "cost"), [WIRED[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in WIRED[1:])]
+)
+def test_skips_and_shared_weights_are_followed(text, cost, tmp_path):
+    shape = Architecture.parse(text, cost)
+    with package(shape, tmp_path) as net:
+        check_first_order(net, shape, 5)
+        check_gauss_newton(net, shape, 5)
+        check_hessian(net, shape, 5, by_hand=False)
+        main = importlib.import_module(f"{net.__name__}.__main__")
+        assert main.main() == 0
+
+
+def test_a_loop_over_a_workspace_allocates_nothing(tmp_path):
+    import tracemalloc
+
+    with package(Architecture.parse("4-30:tanh-3:linear"), tmp_path) as net:
+        p, X, T, v, U = problem(net, Architecture.parse("4-30:tanh-3:linear"), 0, n=1000)
+        n = len(X)
+        calls = [
+            lambda w=net.HessianWorkspace(n): w.product(p, X, T, v),
+            lambda w=net.GaussNewtonWorkspace(n): w.product(p, X, T, v),
+            lambda w=net.JacobianProductWorkspace(n): w.product(p, X, v),
+            lambda w=net.TransposedProductWorkspace(n): w.product(p, X, U),
+            lambda w=net.InputGradientWorkspace(n): w.gradient(p, X, T),
+            lambda w=net.InputJacobianWorkspace(n): w.jacobian(p, X),
+        ]
+        for call in calls:
+            call()
+            tracemalloc.start()
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(5):
+                call()
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak - before < n * 30 * 8  # less than one array of activations
+        for bad in (v[:-1], np.full_like(v, np.nan)):
+            with pytest.raises(ValueError, match="v: expected"):
+                net.hessian_product(p, X, T, bad)
+        with pytest.raises(ValueError, match="U: expected shape"):
+            net.transposed_product(p, X, U[:, :-1])
+        with pytest.raises(TypeError, match="v: expected real numbers"):
+            net.jacobian_product(p, X, v.astype(complex))
