@@ -27,6 +27,12 @@ from derive.theorems.gauss_newton import output_letter
 
 _BLOCKS = {HESSIAN_PRODUCT: "H", INPUT_GRADIENT: "", INPUT_JACOBIAN: "", JACOBIAN_PRODUCT: ""}
 _ALONE = {INPUT_GRADIENT: ("gX",), INPUT_JACOBIAN: ("JX",)}
+_SAYS = {
+    "input-jacobian": ("n_inputs", "n_outputs"),
+    "products": ("n_outputs",),
+    "hessian": ("conventions",),
+    "gauss-newton": ("outputs",),
+}  # what a module's text names
 _ALONG = (JACOBIAN_PRODUCT, HESSIAN_PRODUCT, GAUSS_NEWTON_PRODUCT)
 
 
@@ -53,12 +59,15 @@ def extra_contexts(
     files: dict[str, dict[str, Any]] = {}
     for extra in extras:
         context = {key: _context(key, ready[key], routines, names) for key in EXTRAS[extra]}
-        files[module(extra)] = context | {
-            "special": special_functions(*(ready[key] for key in EXTRAS[extra])),
+        said: dict[str, Any] = {
             "n_inputs": sizes[0],
             "n_outputs": sizes[-1],
             "conventions": _conventions(proof),
-            "outputs": f"{output_letter(proof.network)}[{proof.architecture.depth}]",
+            "outputs": f"{output_letter(network)}[{proof.architecture.depth}]",
+        }
+        context |= {name: said[name] for name in _SAYS[extra]}
+        files[module(extra)] = context | {
+            "special": special_functions(*(ready[key] for key in EXTRAS[extra])),
         }
     return files
 

@@ -12,6 +12,7 @@ from derive.program.statements import Axes
 INDENT = 4
 WIDTH = 100
 
+_OWN = ("activations", "work", "gX", "JX")  # arrays that a workspace keeps
 _PLAIN = ("p", "X", "Y", "U", "g", "J", "r", "gX", "JX")  # arrays that come by themselves
 
 
@@ -22,6 +23,12 @@ class Function:
     parameters: tuple[str, ...]
     unpack: tuple[str, ...]
     blocks: tuple[Block, ...]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of the parameters as a workspace passes them: its own arrays from ``self``."""
+        names = (parameter.split(":")[0] for parameter in self.parameters)
+        return tuple(f"self.{name}" if name in _OWN else name for name in names)
 
 
 @dataclass(frozen=True)

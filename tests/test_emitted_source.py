@@ -22,6 +22,7 @@ from jinja2 import meta, nodes
 from derive import numbered
 from derive.activations import SIGMOID
 from derive.architecture import Architecture
+from derive.extras import EXTRAS
 from derive.generate import Package, generate, write
 from derive.network import Network
 from derive.package import render
@@ -64,11 +65,13 @@ def test_templates_are_given_exactly_what_they_read(sizes: str, monkeypatch: pyt
         return original(self, *arguments, **more)
 
     monkeypatch.setattr(jinja2.Template, "render", watched)
-    render(proof_of(sizes))
+    render(proof_of(sizes), tuple(EXTRAS))
     environment = jinja2.Environment()
     for name, variables in given.items():
         assert meta.find_undeclared_variables(environment.parse(template_source(name))) == variables, name
-    assert set(given) | {"routine.j2", "sample_steps.py.j2", "special.py.j2"} == set(TEMPLATES)
+    assert set(given) | {"routine.j2", "routine_along.j2", "sample_steps.py.j2", "special.py.j2"} == set(
+        TEMPLATES
+    )
 
 
 @each_template

@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def close(found: Any, wanted: Any, rtol: float) -> None:
 
 
 def check_first_order(net: Any, shape: Architecture, seed: int) -> None:
-    p, X, T, v, U = problem(net, shape, seed)
+    p, X, _, v, U = problem(net, shape, seed)
     work = net.ForwardWorkspace(len(X), complex)
     close(net.jacobian_product(p, X, v), work.forward(p + TINY * 1j * v, X).imag / TINY, 1e-12)
     J = net.jacobian(p, X)
@@ -82,7 +83,9 @@ def check_gauss_newton(net: Any, shape: Architecture, seed: int) -> None:
     """G v against J^T H J v, with J the Jacobian of a[L] and H from the definition of the loss."""
     p, X, T, v, _ = problem(net, shape, seed)
     J, a, cost = net.jacobian(p, X), net.forward(p, X), cost_of(shape.cost)
-    if cost.output == "softmax":  # J_z^T (diag a - a a^T) J_z = J^T diag(1/a) J, for the rows of J add up to 0
+    if (
+        cost.output == "softmax"
+    ):  # J_z^T (diag a - a a^T) J_z = J^T diag(1/a) J, for the rows of J add up to 0
         bend = 1 / a
     elif cost.output == "sigmoid":
         bend = 1 / (a * (1 - a))
@@ -162,12 +165,12 @@ def test_a_loop_over_a_workspace_allocates_nothing(tmp_path):
         p, X, T, v, U = problem(net, Architecture.parse("4-30:tanh-3:linear"), 0, n=1000)
         n = len(X)
         calls = [
-            lambda w=net.HessianWorkspace(n): w.product(p, X, T, v),
-            lambda w=net.GaussNewtonWorkspace(n): w.product(p, X, T, v),
-            lambda w=net.JacobianProductWorkspace(n): w.product(p, X, v),
-            lambda w=net.TransposedProductWorkspace(n): w.product(p, X, U),
-            lambda w=net.InputGradientWorkspace(n): w.gradient(p, X, T),
-            lambda w=net.InputJacobianWorkspace(n): w.jacobian(p, X),
+            partial(net.HessianWorkspace(n).product, p, X, T, v),
+            partial(net.GaussNewtonWorkspace(n).product, p, X, T, v),
+            partial(net.JacobianProductWorkspace(n).product, p, X, v),
+            partial(net.TransposedProductWorkspace(n).product, p, X, U),
+            partial(net.InputGradientWorkspace(n).gradient, p, X, T),
+            partial(net.InputJacobianWorkspace(n).jacobian, p, X),
         ]
         for call in calls:
             call()

@@ -22,7 +22,13 @@ from derive.errors import NotProvedError
 from derive.loss_curvature import loss_curvature
 from derive.network import Network
 
-OWN = ["swoosh: z*tanh(log(1+exp(z)))", "root: sqrt(1+z^2)", "square: z^2", "half: max(z,0)*z", "tent: abs(z)"]
+OWN = [
+    "swoosh: z*tanh(log(1+exp(z)))",
+    "root: sqrt(1+z^2)",
+    "square: z^2",
+    "half: max(z,0)*z",
+    "tent: abs(z)",
+]
 
 
 @pytest.mark.parametrize("name", [*ACTIVATIONS, "sigmoid(3,5)", *OWN])

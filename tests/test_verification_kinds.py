@@ -194,5 +194,5 @@ def test_a_header_with_other_words_is_refused_in_one_line(words: str) -> None:
     files = made(*SOFTMAX)[1]
     assert all(line in text for text in files.values())
     changed = {name: text.replace(line, f"\n# 1-1 {words}\n", 1) for name, text in files.items()}
-    with pytest.raises(UserError, match="--cost and --activation at most"):
+    with pytest.raises(UserError, match="--cost, --activation and --with at most"):
         architecture_of(changed, Path("net"))

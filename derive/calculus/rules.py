@@ -32,7 +32,18 @@ from sympy import (
     tanh,
 )
 
-from derive.quantities import Direct, Index, Loss, LossPrime, Partial, Sigma, SigmaPrime, z
+from derive.quantities import (
+    Direct,
+    Index,
+    Loss,
+    LossPrime,
+    LossSecond,
+    Partial,
+    Sigma,
+    SigmaPrime,
+    SigmaSecond,
+    z,
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,6 @@ RULES = (
     PREMISE,
 )
 
-OPAQUE = (Sigma, SigmaPrime, Loss, LossPrime)
 ELEMENTARY = (exp, log, sin, cos, sinh, cosh, tanh, atan, erf)  # differentiable wherever they are real
 
 
@@ -169,8 +179,14 @@ def _open(f: Expr, v: Expr, known: Definitions) -> Opening:
         return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: Sum(d, *f.limits))
     if isinstance(f, Pow) and isinstance(f.exp, Rational):
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
-    if isinstance(f, OPAQUE):  # of a layer and z, or of a target and an output
-        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: f.fdiff(2) * d)
+    if isinstance(f, Sigma):
+        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: SigmaPrime(*f.args) * d)
+    if isinstance(f, SigmaPrime):
+        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: SigmaSecond(*f.args) * d)
+    if isinstance(f, Loss):
+        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: LossPrime(*f.args) * d)
+    if isinstance(f, LossPrime):
+        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: LossSecond(*f.args) * d)
     if isinstance(f, ELEMENTARY):
         return Opening(CHAIN, (Partial(f.args[0], v),), lambda d: f.fdiff() * d)
     meaning = known.definition(f)

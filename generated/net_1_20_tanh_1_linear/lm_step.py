@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# a8af638959cddab335b93d7ccbd42c61d6f2aee08a4254c47625a2efaae9aac9
+# ac5c65837685be97232d99129899f2df4584a0149f555c27438a85c20c6c1d77
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 1-20:tanh-1:linear.
 

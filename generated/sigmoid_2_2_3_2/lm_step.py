@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 1f7c62cd7be9c3fe6207b75642e04f136a50262d4fd4a780b9e6683095590a19
+# b32363e5f76251007e3ce5e4a6c28a150f059740520076a3fdae0bba43ec30cb
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2.
 
