@@ -9,7 +9,28 @@ from sympy import Expr, Integer, KroneckerDelta
 
 from derive.architecture import Architecture
 from derive.network import Network, mean_cost, output, sample_cost
-from derive.quantities import Direct, Index, L, N, Sigma, SigmaPrime, a, b, eta, l, mu, n, u, w, x, y, z
+from derive.quantities import (
+    Direct,
+    Index,
+    L,
+    N,
+    Rdelta,
+    Rz,
+    Sigma,
+    SigmaPrime,
+    U,
+    a,
+    b,
+    eta,
+    l,
+    mu,
+    n,
+    u,
+    w,
+    x,
+    y,
+    z,
+)
 from derive.theorems.levenberg_marquardt import A, G, J, M, g, h, p_new, p_old, phi, r, s, v
 
 
@@ -51,6 +72,8 @@ def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
         Entry((A[p, m2], g[p]), "normal matrix; right-hand side, and in a descent step the gradient"),
         Entry((G[q, q2], v[q]), "damped Gram matrix; solution of the dual system"),
         Entry((eta,), "learning rate"),
+        Entry((Rz[l, i, j], Rdelta[l, i, j]), "derivatives in t as the parameters move along p + t v"),
+        Entry((U[i, j],), "what outputs are weighed with; in (8.6) their Hessian H times J v"),
         *wired,
     )
 

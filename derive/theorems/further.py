@@ -149,7 +149,7 @@ def along_a_direction(kind: str = QUADRATIC) -> Theorem:
         f"Derivatives along a direction{title}",
         (
             "the parameters move along p + t v; R before a letter is its derivative in t at t = 0",
-            "Rw and Rb are the entries of v, and Ra[1] = 0, for inputs and targets do not move",
+            "Rw and Rb are the entries of v, and Ra[1] = 0, for inputs and targets stay as they are",
             "the activations and the loss are twice differentiable where they are taken",
         ),
         tuple(parts),
