@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# e0435f12c85a8a45302792d787c4de91b74c2762d94228bfbd3080941f28d592
+# ce92c6ecb5284886b74a9fc29744bab5a0d59668aa5633dddf7bd395f14dbf42
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
