@@ -18,7 +18,6 @@ from verification_mutants import Mutant, mutants
 
 from derive import cli, generate
 from derive.architecture import Architecture
-from derive.calculus import rules
 from derive.calculus.normal_form import equal
 from derive.errors import NotProvedError, UserError
 from derive.extras import EXTRAS, checked, module, parse
@@ -151,10 +150,10 @@ def test_each_term_of_the_curvature_is_needed():
             assert not replay(item.derivation, known, less).holds
 
 
-@pytest.mark.parametrize("broken", [lambda *given: Integer(0), lambda *given: -SigmaSecond(*given)])
+@pytest.mark.parametrize("broken", [lambda f, _: Integer(0), lambda f, _: -SigmaSecond(*f.args)])
 def test_a_calculus_that_bends_wrongly_emits_nothing(broken, monkeypatch):
     proof = proof_of("2-3:tanh-2")
-    monkeypatch.setattr(rules, "SigmaSecond", broken)
+    monkeypatch.setattr(SigmaPrime, "fdiff", broken)
     with pytest.raises(NotProvedError, match=r"\(8\.1\).*nothing is emitted"):
         render(proof, ("hessian",))
 

@@ -37,11 +37,9 @@ from derive.quantities import (
     Index,
     Loss,
     LossPrime,
-    LossSecond,
     Partial,
     Sigma,
     SigmaPrime,
-    SigmaSecond,
     z,
 )
 
@@ -94,6 +92,7 @@ RULES = (
     PREMISE,
 )
 
+SLOPES = (SigmaPrime, LossPrime)  # differentiated once; they may be once more
 ELEMENTARY = (exp, log, sin, cos, sinh, cosh, tanh, atan, erf)  # differentiable wherever they are real
 
 
@@ -181,12 +180,10 @@ def _open(f: Expr, v: Expr, known: Definitions) -> Opening:
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
     if isinstance(f, Sigma):
         return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: SigmaPrime(*f.args) * d)
-    if isinstance(f, SigmaPrime):
-        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: SigmaSecond(*f.args) * d)
     if isinstance(f, Loss):
         return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: LossPrime(*f.args) * d)
-    if isinstance(f, LossPrime):
-        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: LossSecond(*f.args) * d)
+    if isinstance(f, SLOPES):
+        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: f.fdiff(2) * d)
     if isinstance(f, ELEMENTARY):
         return Opening(CHAIN, (Partial(f.args[0], v),), lambda d: f.fdiff() * d)
     meaning = known.definition(f)
