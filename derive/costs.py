@@ -8,14 +8,16 @@ is written out, too: there the outputs of a sample hang together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from sympy import (
     Abs,
     Dummy,
     Expr,
     Heaviside,
+    Integer,
     Max,
     Min,
     Piecewise,
@@ -33,6 +35,7 @@ from sympy.codegen.cfunctions import log1p
 from derive.activations import A, Z
 from derive.activations.equality import same_on_reals
 from derive.activations.functions import Above, plainly
+from derive.cost_spelling import Spelled
 from derive.errors import NotProvedError
 from derive.nonnegative import nonnegative
 
@@ -40,11 +43,13 @@ Y = Symbol("y", real=True)
 QUADRATIC = "quadratic"
 CROSS_ENTROPY = "cross-entropy"
 SOFTMAX = "softmax"
+MAX_LABEL = 24
+_PLAIN: dict[str, Any] = {"factor": Integer(1), "weights": (), "summed": False}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A loss l(y, a) of a target and an output; the cost of a sample is its sum over the outputs.
+    """A loss l(y, a) of a target and an output; the cost of a sample is its weighted sum over the outputs.
 
     ``definition`` is in ``Y`` and ``A``. ``stable`` equals it and computes without overflow or loss of
     digits: a function of ``Y`` and ``A``, or, where the activation of the output is ``output``, of ``Y`` and
@@ -61,6 +66,39 @@ class Cost:
     output: str | None = None
     targets: str = ""
     side_condition: str = ""
+    spelling: Spelled | None = None
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss, with its formula if it is one's own, without what it is multiplied by."""
+        return self.name if self.spelling is None else str(replace(self.spelling, **_PLAIN))
+
+    @property
+    def factor(self) -> Rational:
+        """What the cost of a sample is multiplied by."""
+        return Integer(1) if self.spelling is None else self.spelling.factor
+
+    @property
+    def weights(self) -> tuple[Rational, ...]:
+        """The weight of each output; empty if all are 1."""
+        return () if self.spelling is None else self.spelling.weights
+
+    @property
+    def summed(self) -> bool:
+        """True if the cost is the sum over the samples, else it is their mean."""
+        return self.spelling is not None and self.spelling.summed
+
+    @property
+    def head(self) -> str:
+        """The name without a formula."""
+        return self.name.partition(":")[0] if self.spelling is None else self.spelling.head
+
+    @property
+    def label(self) -> str:
+        """The name as a heading has it: without a formula, and without many numbers."""
+        if self.spelling is None or len(self.head) <= MAX_LABEL:
+            return self.head
+        return f"{'weighted' if self.weights else 'scaled'} {self.spelling.name}"
 
     def slope(self) -> Expr:
         """Return dl/da as it is computed, in ``Y`` and ``A``.

@@ -9,7 +9,26 @@ from sympy import Expr, Integer, KroneckerDelta
 
 from derive.architecture import Architecture
 from derive.network import Network, mean_cost, output, sample_cost
-from derive.quantities import Direct, Index, L, N, Sigma, SigmaPrime, a, b, eta, l, mu, n, u, w, x, y, z
+from derive.quantities import (
+    Direct,
+    Index,
+    L,
+    N,
+    Sigma,
+    SigmaPrime,
+    a,
+    b,
+    eta,
+    l,
+    mu,
+    n,
+    omega,
+    u,
+    w,
+    x,
+    y,
+    z,
+)
 from derive.theorems.levenberg_marquardt import A, G, J, M, g, h, p_new, p_old, phi, r, s, v
 
 
@@ -27,6 +46,7 @@ def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
     network = Network()
     i, j, k, m = Index("i", N), network.index("j", l), network.index("k", l - 1), network.index("m", l)
     p, m2, q, q2, q3 = Index("p", s), Index("m", s), Index("q", M), Index("q'", M), Index("q", s)
+    c = network.index("c", L)
     sample, mean, out = sample_cost(), mean_cost(), output(network)
     return (
         Entry((L, l), "number of layers; a layer"),
@@ -39,7 +59,8 @@ def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
         Entry((a[l, i, j],), "activation of neuron j of layer l"),
         Entry((Sigma(l, z[l, i, j]), SigmaPrime(l, z[l, i, j])), "activation function and its derivative"),
         Entry((out.symbol,), "output c of the network, an activation of layer L"),
-        Entry((sample.symbol, mean.symbol), "cost of one sample; mean cost"),
+        Entry((sample.symbol, mean.symbol), "cost of one sample; mean cost, or the sum of all"),
+        Entry((omega[c],), "weight of an output in the cost, if outputs are weighted"),
         Entry((sample.delta(l, i, j),), "with a layer: derivative of the cost in the weighted input"),
         Entry((KroneckerDelta(j, m),), "without a layer: the Kronecker symbol, 1 if j = m, else 0"),
         Entry((out.delta(l, out.i, j),), "derivative of output c in the weighted input"),

@@ -92,7 +92,9 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
     squares = architecture.cost == QUADRATIC  # Levenberg-Marquardt is for sums of squares
-    targets = cost_of(architecture.cost).targets
+    terms = cost_of(architecture.cost)
+    targets = terms.targets
+    whole = {"cost_function": "total_cost" if terms.summed else "mean_cost", "weighted": bool(terms.weights)}
     scalars = worthwhile(proof)
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
 
@@ -122,6 +124,7 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "parameters": known,
             "targets": targets,
             "wiring": _wiring(architecture),
+            "weights": tuple_code([repr(float(weight)) for weight in terms.weights], 0),
         },
         "forward.py": {
             "special": special_functions(routines.propagate, routines.mean_cost),
@@ -164,6 +167,7 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
+    shared |= whole
     return {name: shared | context for name, context in files.items()}
 
 

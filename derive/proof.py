@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sympy import Expr, KroneckerDelta
+from sympy import Expr, Integer, KroneckerDelta
 
 from derive.activations import Z, activation
 from derive.architecture import Architecture
@@ -138,7 +138,7 @@ def prove(
     with timed("prove what follows"):
         verdicts += [
             *_activations(architecture),
-            _all("gradient of the mean = mean of the gradients", check(network, mean, _mean(claim))),
+            _all(_OVER[network.cost_terms.summed], check(network, mean, _mean(claim))),
             _all("gradient of eta C = eta times that of C", check(network, scaled, _scaled(claim))),
             _all("Jacobian of F by the same recursion", check(network, rows, _jacobian(out))),
             _one("descent step lowers the cost to first order", prove_descent(descent_update())),
@@ -148,6 +148,10 @@ def prove(
     return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step)
 
 
+_OVER = {
+    False: "gradient of the mean = mean of the gradients",
+    True: "gradient of the sum = sum of the gradients",
+}
 _BY_NORMAL_FORM = "decided symbolically, by the normal form"
 
 
@@ -209,9 +213,9 @@ def _activations(architecture: Architecture) -> list[Verdict]:
             _on(said, function.slope_interval()),
             _on(f"the stable form of {name} is its definition", function.exact_interval()),
         ]
-    if architecture.cost not in (QUADRATIC, CROSS_ENTROPY):
-        slope = cost_of(architecture.cost).slope()
-        verdicts.append(_one(f"the loss {architecture.cost} has the slope {slope}", True))
+    terms = cost_of(architecture.cost)
+    if terms.loss not in (QUADRATIC, CROSS_ENTROPY):
+        verdicts.append(_one(f"the loss {terms.loss} has the slope {terms.slope()}", True))
     return verdicts
 
 
@@ -252,7 +256,10 @@ def _scaled(claim: Claim) -> Claim:
 
 
 def _mean(claim: Claim) -> Claim:
-    """The claim for (1/N) sum_i C_i: (1.1) takes 1/N, the gradients are summed over the samples."""
+    """The claim for (1/N) sum_i C_i: (1.1) takes 1/N, the gradients are summed over the samples.
+
+    For the sum of the C_i it takes 1.
+    """
 
     def over_samples(gradient: Callable[..., Expr]) -> Callable[..., Expr]:
         def summed(network: Network, layer: Expr, _: Expr, *neurons: Expr) -> Expr:
@@ -263,10 +270,14 @@ def _mean(claim: Claim) -> Claim:
 
     return replace(
         claim,
-        output_delta=lambda *at: claim.output_delta(*at) / N,
+        output_delta=lambda network, *at: claim.output_delta(network, *at) * _per_sample(network),
         bias_gradient=over_samples(claim.bias_gradient),
         weight_gradient=over_samples(claim.weight_gradient),
     )
+
+
+def _per_sample(network: Network) -> Expr:
+    return Integer(1) if network.cost_terms.summed else 1 / N
 
 
 def _jacobian(out: Objective) -> Claim:

@@ -29,6 +29,7 @@ GREEK = {
     "eta": "η",
     "lambda": "λ",
     "mu": "μ",
+    "omega": "ω",
     "sigma": "σ",
     "phi": "φ",
     "loss": "ℓ",

@@ -46,24 +46,8 @@ from derive.quantities import Direct, Greatest, Index, Loss, LossPrime, Partial,
 
 LAYERED = dict.fromkeys(("w", "b", "z", "a", "m", "e", "q", "delta", "Delta"), 1) | {"u": 2}
 _ORDER = (
-    "Cost",
-    "phi",
-    "C",
-    "F",
-    "J",
-    "G",
-    "A",
-    "w",
-    "u",
-    "delta",
-    "Delta",
-    "p",
-    "a",
-    "x",
-    "y",
-    "r",
-    "z",
-    "b",
+    *("Cost", "phi", "C", "F", "J", "G", "A", "omega", "w", "u"),
+    *("delta", "Delta", "p", "a", "x", "y", "r", "z", "b"),
 )
 
 NAMED = {

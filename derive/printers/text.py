@@ -23,6 +23,7 @@ _GREEK = {
     "eta": "\N{GREEK SMALL LETTER ETA}",
     "lambda": "\N{GREEK SMALL LETTER LAMDA}",
     "mu": "\N{GREEK SMALL LETTER MU}",
+    "omega": "\N{GREEK SMALL LETTER OMEGA}",
     "pi": "\N{GREEK SMALL LETTER PI}",
     "phi": "\N{GREEK SMALL LETTER PHI}",
     "sigma": "\N{GREEK SMALL LETTER SIGMA}",

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sympy import Expr, Indexed, IndexedBase, Integer, exp
+from sympy import Expr, Indexed, IndexedBase, Integer, exp, log
 
 from derive.activations import A, Activation, Z, activation
 from derive.calculus.derivation import Deriving
@@ -40,6 +40,7 @@ from derive.quantities import (
     delta,
     e,
     m,
+    omega,
     q,
     total,
     u,
@@ -54,6 +55,7 @@ from derive.theorems.descent import descent_update
 from derive.theorems.softmax import surprise
 
 DELTA_OF_OUTPUT = "Delta"
+WEIGHTS = "OMEGA"  # the array of the weights of the outputs, a constant of the package
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def assemble(proof: Proof) -> Routines:
     last = f"a{network.depth}"
     kept = weighted_inputs_needed([*backward, *rows, *cost])
     parameters = {name_array(derived.equation.lhs.v)[0] for derived in proof.mean if _of_parameter(derived)}
-    inputs = parameters | {"X", "Y"}
+    inputs = parameters | {"X", "Y", WEIGHTS}
     gradients = {f"g{name}" for name in parameters}
     jacobians = {f"J{name}" for name in parameters}
 
@@ -214,11 +216,19 @@ def computed_cost(network: Network) -> Computed:
     def loss(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).stable.xreplace({Y: target, A: found, Z: z[found.indices]})
 
-    if network.softmax:
-        i, j, last = Index("i", N), network.index("j", network.depth), network.depth
-        minus_log_a = surprise(m[last, i], z[last, i, j], q[last, i])  # a itself may be rounded to 0
-        return Computed(equation, total(y[i, j] * minus_log_a, i, j) / N)
-    return Computed(equation, Deriving(equation.rhs.replace(Loss, loss), network).tidy().done().result)
+    minus_log_a = IndexedBase("-log a")  # of a softmax in the form that is computed: a may be rounded to 0
+
+    def logarithm(found: Expr) -> Expr:
+        return -minus_log_a[found.indices]
+
+    def computed_logarithm(entry: Expr) -> Expr:
+        layer, i, _ = entry.indices
+        return surprise(m[layer, i], z[entry.indices], q[layer, i])
+
+    rhs = equation.rhs.replace(Loss, loss)
+    rhs = Deriving(rhs.replace(log, logarithm) if network.softmax else rhs, network).tidy().done().result
+    entries = {entry: computed_logarithm(entry) for entry in rhs.atoms(Indexed) if entry.base == minus_log_a}
+    return Computed(equation, rhs.xreplace(entries))
 
 
 # -- names and sizes -----------------------------------------------------------------------------------
@@ -256,6 +266,7 @@ _BY_LAYER = {str(letter): str(letter) for letter in (m, e, q)} | {
     DELTA_OF_OUTPUT: "d",
 }
 _WHOLE = {
+    omega: WEIGHTS,
     x: "X",
     y: "Y",
     lm.r: "r",

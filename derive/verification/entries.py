@@ -14,7 +14,7 @@ from sympy import Expr, Indexed, IndexedBase, Integer
 from derive.costs import QUADRATIC
 from derive.network import array_of
 from derive.program.lowering import plainly
-from derive.program.routines import name_array
+from derive.program.routines import WEIGHTS, name_array
 from derive.proof import Proof
 from derive.quantities import Cost, N, Partial, a, eta, mu, y
 from derive.theorems import levenberg_marquardt as lm
@@ -147,6 +147,8 @@ class Entries:
             raise Refusal("NAMES is not the list of parameters in the order of p")
         if self.run.global_name(self.run.sources["lm_step.py"], "N_OUTPUTS") != self.outputs:
             raise Refusal(f"N_OUTPUTS is not {self.outputs}")
+        if self.knowledge.weights and not isinstance(self.run.global_name(parameters, WEIGHTS), View):
+            raise Refusal(f"{WEIGHTS} does not hold the weights of the outputs")
 
     def unpacked(self) -> None:
         """Check unpack, and Views, which remembers what it unpacked last."""

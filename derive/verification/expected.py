@@ -23,7 +23,7 @@ from derive.program.routines import (
 from derive.proof import Proof
 from derive.quantities import Cost, Index, N, Partial, a, m, q, z
 from derive.theorems import levenberg_marquardt as lm
-from derive.verification.spelling import as_code, rounded
+from derive.verification.spelling import as_code, constant, rounded
 from derive.verification.values import Group, Held, place
 
 
@@ -43,6 +43,7 @@ class Knowledge:
     def __init__(self, proof: Proof, equations: Iterable[Computed]) -> None:
         """Read equations; ``kept`` are the letters that the tuple ``activations`` of a package holds."""
         self._network = proof.network
+        self.weights = tuple(constant(weight) for weight in proof.network.cost_terms.weights)
         self._linear = linear_layers(proof.architecture)
         self.systems = ((proof.step.primal, lm.h), (proof.step.dual, lm.v))
         self._by_key: dict[tuple[Group, str], list[Known]] = {}
