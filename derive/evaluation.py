@@ -18,7 +18,23 @@ from typing import Protocol
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, Sum, Symbol
 
 from derive.network import Network, Objective
-from derive.quantities import Direct, Index, L, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, l, n, z
+from derive.quantities import (
+    Direct,
+    Index,
+    L,
+    Loss,
+    LossPrime,
+    LossSecond,
+    N,
+    Partial,
+    Sigma,
+    SigmaPrime,
+    SigmaSecond,
+    a,
+    l,
+    n,
+    z,
+)
 
 PRIME = 2**61 - 1
 WIDEST = 3  # wider ranges are cut
@@ -139,12 +155,16 @@ class _Point:
             within = (*moving, (self.entry(expr.v, at), direct))
             inside = self.function(expr.f, at, within) if direct else self.value(expr.f, at, within)
             return {tags - {len(moving)}: c for tags, c in inside.items() if len(moving) in tags}
-        if isinstance(expr, (Sigma, SigmaPrime)):
+        if isinstance(expr, (Sigma, SigmaPrime, SigmaSecond)):
             bend = self.random(("sigma", (self.place(expr.args[0], at),)))
             u = self.value(expr.args[1], at, moving)
             if isinstance(expr, Sigma):  # u + bend u^2
                 return _sum([u, _product([bend, u, u])])
+            if isinstance(expr, SigmaSecond):
+                return _product([_number(2), bend])
             return _sum([_number(1), _product([_number(2), bend, u])])
+        if isinstance(expr, LossSecond):
+            return _number(2)
         if isinstance(expr, (Loss, LossPrime)):
             y, u = (self.value(arg, at, moving) for arg in expr.args)
             if isinstance(expr, Loss):  # u^2 + y u

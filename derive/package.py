@@ -18,13 +18,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from derive.activations import activation
 from derive.architecture import Architecture, Parameter
 from derive.costs import QUADRATIC, SOFTMAX
+from derive.equation import Equation
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.printers.numpy import Block, blocks, comment, special_functions, tuple_code
 from derive.printers.python import assignment_line, math_functions
 from derive.printers.text import equation_text
 from derive.program.passes import entries, is_fixed
-from derive.program.routines import Routine, Routines, assemble
+from derive.program.routines import CurvedRoutines, Routine, Routines, assemble
 from derive.program.scalars import sample_step, worthwhile
 from derive.program.statements import Axes
 from derive.proof import Proof
@@ -91,10 +92,16 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     known = architecture.parameters
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
-    squares = architecture.cost == QUADRATIC  # Levenberg-Marquardt is for sums of squares
+    curved = routines.curved  # the step of a loss that is no plain square
+    squares = proof.squares
     terms = cost_of(architecture.cost)
     targets = terms.targets
-    whole = {"cost_function": "total_cost" if terms.summed else "mean_cost", "weighted": bool(terms.weights)}
+    whole = {
+        "steps": squares or curved is not None,
+        "curved": curved is not None,
+        "cost_function": "total_cost" if terms.summed else "mean_cost",
+        "weighted": bool(terms.weights),
+    }
     scalars = worthwhile(proof)
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
 
@@ -109,7 +116,6 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
         "__init__.py": {"squares": squares},
         "__main__.py": {
             "targets": targets,
-            "squares": squares,
             "scalars": scalars,
             "n_inputs": inputs,
             "n_outputs": outputs,
@@ -161,6 +167,8 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
         },
         "train.py": {"squares": squares, "scalars": scalars, "descend": _function(routines.descend, [])},
     }
+    if curved is not None:
+        files["curved_step.py"] = _curved_context(proof, curved, lent, known, (activations, spare))
     memories = [context["memory"] for context in files.values() if "memory" in context]
     files["parameters.py"]["fixed"] = any(memory.fixed for memory in memories)
     if any(context.get("special") for context in files.values()):
@@ -189,6 +197,38 @@ def _wiring(architecture: Architecture) -> list[str]:
     return said
 
 
+def _curved_context(
+    proof: Proof,
+    curved: CurvedRoutines,
+    lent: list[tuple[str, list[str]]],
+    known: tuple[Parameter, ...],
+    forward: tuple[list[str], list[str]],
+) -> dict[str, Any]:
+    """Return what the template of the step for a loss that is no plain square reads."""
+    assert proof.curved is not None
+    activations, spare = forward
+    by_weights, by_activations, *_ = lent
+    work = _others(curved.multiply, [*activations, *spare])
+    by_work = ("work", work)
+    rows = ("rows", [f"J{item.name}" for item in known])
+    objective = proof.curved.objective
+    outputs = Equation("", "linearised outputs", objective.symbol, objective.define(proof.network))
+    return {
+        "outputs": equation_text(outputs),
+        "special": special_functions(curved.bend, curved.differentiate, curved.multiply),
+        "n_outputs": proof.architecture.sizes[-1],
+        "diagonal": proof.curved.diagonal is not None,
+        "bend": _function(curved.bend, [by_activations, by_work], fills=("r",)),
+        "differentiate": _function(curved.differentiate, [by_weights, by_activations, by_work, rows]),
+        "multiply": _function(curved.multiply, [by_activations, by_work]),
+        "memory": _memory(curved.multiply, activations, work, spare),
+        "place_of_K": work.index("K"),
+        "parameters": known,
+        "primal": _function(curved.primal, []),
+        "dual": _function(curved.dual, []),
+    }
+
+
 def _conventions(architecture: Architecture) -> list[str]:
     """Say, for the activations that have no derivative somewhere, what is taken for it."""
     names = [name for name in sorted(set(architecture.activations)) if name != SOFTMAX]
@@ -209,7 +249,7 @@ def _function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tupl
             unpack.append(f"{tuple_code(used, INDENT, WIDTH - len(group) - 3, bare=True)} = {group}")
             given.update(members)
     alone = {*routine.comes_in, *fills} - given
-    plain = [f"{name}: Array" for name in ("p", "X", "Y", "g", "J", "r") if name in alone]
+    plain = [f"{name}: Array" for name in ("p", "X", "Y", "g", "J", "K", "r") if name in alone]
     numbers = [f"{name}: float" for name in ("mu", "eta") if name in alone]
     if routine.reads_samples:
         unpack.append(f"n = {'Y' if 'Y' in alone else 'X'}.shape[0]")

@@ -23,6 +23,14 @@ from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.brute_force import affordable, prove_by_brute_force
+from derive.theorems.convex import VERDICT, convex_step_holds, curvature_is_nonnegative
+from derive.theorems.curved import (
+    GAMMA,
+    NetworkStep,
+    curvature_in_outputs,
+    is_identity,
+    network_step,
+)
 from derive.theorems.descent import descent_update, prove_descent
 from derive.theorems.lemma1 import (
     LEMMA_1,
@@ -73,6 +81,12 @@ class Proof:
     scaled: tuple[Derived, ...]
     output: tuple[Derived, ...]
     step: StepEquations
+    curved: NetworkStep | None = None  # the step of a loss that is no plain square, where it has one
+
+    @property
+    def squares(self) -> bool:
+        """True if the Levenberg-Marquardt step is that of a sum of squares: the curvature is the identity."""
+        return not self.network.softmax and is_identity(curvature_in_outputs(self.network).equation)
 
     @property
     def holds(self) -> bool:
@@ -145,7 +159,9 @@ def prove(
             _one("Levenberg-Marquardt normal equations, mu > 0", prove_primal(step)),
             _one("dual form J^T (J J^T + mu I)^-1 r, mu > 0", prove_dual(step)),
         ]
-    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step)
+        curved, about = _curved(network)
+        verdicts += about
+    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step, curved)
 
 
 _OVER = {
@@ -190,6 +206,29 @@ def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
     if result.differing:
         return Verdict(text, f"differs in {', '.join(result.differing)}", False)
     return Verdict(text, f"{result.compared} derivatives, decided symbolically, exactly equal", True)
+
+
+NO_STEP = "not proved: Levenberg-Marquardt needs a convex loss, so no step of it is emitted; use descent"
+
+
+def _curved(network: Network) -> tuple[NetworkStep | None, list[Verdict]]:
+    """Derive the step for a loss that is no plain square, if its curvature is positive semidefinite."""
+    curvature = curvature_in_outputs(network)
+    if is_identity(curvature.equation):
+        return None, []
+    if not curvature_is_nonnegative(network):
+        return None, [Verdict(VERDICT, NO_STEP, None)]
+    found = network_step(network)
+    out = found.objective
+    return found, [
+        Verdict(VERDICT, "decided symbolically, for all outputs and targets", True),
+        _one(
+            "slope and curvature of the cost in the outputs, K = H J, (2.15)-(2.17)",
+            found.slope.holds and found.curvature.holds and found.bent.holds,
+        ),
+        _all("Jacobian of the linearised outputs likewise", check(network, found.rows, _linearised(out))),
+        _one("step (J^T H J + mu I)^-1 J^T rho and its dual form, mu > 0", convex_step_holds()),
+    ]
 
 
 def _activations(architecture: Architecture) -> list[Verdict]:
@@ -278,6 +317,15 @@ def _mean(claim: Claim) -> Claim:
 
 def _per_sample(network: Network) -> Expr:
     return Integer(1) if network.cost_terms.summed else 1 / N
+
+
+def _linearised(out: Objective) -> Claim:
+    """The claim for the outputs that a step is linearised in: for z[L] (1.1) becomes delta_cj."""
+    (c,) = out.extra
+    claim = _jacobian(out)
+    if out.base != GAMMA:
+        return claim
+    return replace(claim, output_delta=lambda network, layer, i, j: KroneckerDelta(c, j))
 
 
 def _jacobian(out: Objective) -> Claim:

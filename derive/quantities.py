@@ -63,10 +63,22 @@ mu = Symbol("mu", positive=True)  # the damping
 l = Symbol("l", integer=True, positive=True)  # noqa: E741 - the article's letter for a layer
 
 
-class SigmaPrime(Function):
-    """sigma'_l(z), the derivative of the activation of layer l; opaque."""
+class SigmaSecond(Function):
+    """sigma''_l(z), the second derivative of the activation of layer l; opaque."""
 
     nargs = 2
+
+
+class SigmaPrime(Function):
+    """sigma'_l(z), the derivative of the activation of layer l; opaque, differentiable in z."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """Return sigma''; this is how SymPy's own ``diff`` learns of it."""
+        if argindex != 2:
+            raise ValueError("an activation is differentiated in z, not in the layer")
+        return SigmaSecond(*self.args)
 
 
 class Sigma(Function):
@@ -81,10 +93,22 @@ class Sigma(Function):
         return SigmaPrime(*self.args)
 
 
-class LossPrime(Function):
-    """dl/da of a loss l(y, a) that is not written out; opaque."""
+class LossSecond(Function):
+    """d^2 l/da^2 of a loss l(y, a) that is not written out; opaque."""
 
     nargs = 2
+
+
+class LossPrime(Function):
+    """dl/da of a loss l(y, a) that is not written out; opaque, differentiable in a."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        """Return the second derivative in a; this is how SymPy's own ``diff`` learns of it."""
+        if argindex != 2:
+            raise ValueError("a loss is differentiated in the output, not in the target")
+        return LossSecond(*self.args)
 
 
 class Loss(Function):

@@ -21,15 +21,17 @@ from derive.equation import Equation
 from derive.printers.naming import is_sample
 from derive.printers.reading import Reading
 from derive.printers.text import Text
-from derive.quantities import Index, Partial, Sigma, SigmaPrime
+from derive.quantities import Index, Partial, Sigma, SigmaPrime, SigmaSecond
 
 GREEK = {
     "delta": "δ",
     "Delta": "Δ",
+    "Gamma": "Γ",
     "eta": "η",
     "lambda": "λ",
     "mu": "μ",
     "omega": "ω",
+    "rho": "ρ",
     "sigma": "σ",
     "phi": "φ",
     "loss": "ℓ",
@@ -96,7 +98,7 @@ def meaning_key(expr: Expr) -> str:
     """Return the name that the MathML of a quantity carries in ``data-of``."""
     if isinstance(expr, KroneckerDelta):
         return KRONECKER
-    if isinstance(expr, (Sigma, SigmaPrime)):
+    if isinstance(expr, (Sigma, SigmaPrime, SigmaSecond)):
         return "sigma"
     return str(expr.base) if isinstance(expr, Indexed) else str(expr)
 

@@ -15,7 +15,7 @@ from derive.equation import Equation
 from derive.printers.text import equation_text
 from derive.program.routines import Routine
 from derive.program.statements import ELEMENTWISE, Axes, Operand, Scalar, Statement, View
-from derive.quantities import LossPrime, N, SigmaPrime
+from derive.quantities import LossPrime, LossSecond, N, SigmaPrime
 
 SPECIAL = frozenset({"erf", "normal_cdf"})  # NumPy has none: see derive/special
 _CALLS = {
@@ -85,6 +85,7 @@ def comment(equation: Equation) -> str:
     """Print an equation with its number, and where sigma' comes from."""
     through = "; s' by (1.5)" if equation.rhs.has(SigmaPrime) else ""
     through += "; loss' by (1.8)" if equation.rhs.has(LossPrime) else ""
+    through += "; loss'' by (1.8)" if equation.rhs.has(LossSecond) else ""
     return f"({equation.number}) {equation_text(equation)}{through}"
 
 

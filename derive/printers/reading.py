@@ -42,9 +42,21 @@ from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, Stri
 
 from derive.activations.functions import Above, NormalCdf
 from derive.printers.naming import index_names, is_sample, sums_over_samples
-from derive.quantities import Direct, Greatest, Index, Loss, LossPrime, Partial, Sigma, SigmaPrime, mu
+from derive.quantities import (
+    Direct,
+    Greatest,
+    Index,
+    Loss,
+    LossPrime,
+    LossSecond,
+    Partial,
+    Sigma,
+    SigmaPrime,
+    SigmaSecond,
+    mu,
+)
 
-LAYERED = dict.fromkeys(("w", "b", "z", "a", "m", "e", "q", "delta", "Delta"), 1) | {"u": 2}
+LAYERED = dict.fromkeys(("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "Gamma"), 1) | {"u": 2}
 _ORDER = (
     *("Cost", "phi", "C", "F", "J", "G", "A", "omega", "w", "u"),
     *("delta", "Delta", "p", "a", "x", "y", "r", "z", "b"),
@@ -69,6 +81,7 @@ NAMED = {
     log1p: "log1p",
     Loss: "loss",
     LossPrime: "loss'",
+    LossSecond: "loss''",
 }
 LONGEST = 10**6  # denominators above are printed as decimals
 RELATIONS = {StrictGreaterThan: ">", StrictLessThan: "<", GreaterThan: ">=", LessThan: "<="}
@@ -172,8 +185,9 @@ class Reading(ABC):
         if isinstance(expr, KroneckerDelta):
             pair = sorted(expr.args[:2], key=lambda p: (self._position.get(p, -1), str(p)))
             return self.entry(self.symbol("delta"), None, [self.read(p) for p in pair])
-        if isinstance(expr, (Sigma, SigmaPrime)):
-            return self.function("sigma" if isinstance(expr, Sigma) else "sigma'", self.read(expr.args[1]))
+        if isinstance(expr, (Sigma, SigmaPrime, SigmaSecond)):
+            primes = {Sigma: "", SigmaPrime: "'", SigmaSecond: "''"}[type(expr)]
+            return self.function(f"sigma{primes}", self.read(expr.args[1]))
         if isinstance(expr, Piecewise):
             return self.cases([(self.read(value), self._condition(when)) for value, when in expr.args])
         if type(expr) in NAMED:
@@ -297,7 +311,7 @@ class Reading(ABC):
             return _OPEN if self.is_open(factor) else _PARTIAL, _rank(factor.f), ()
         if isinstance(factor, Add):
             return _DIFFERENCE if _is_difference(factor) else _BRACKET, 0, ()
-        functions = (Sigma, SigmaPrime, Loss, LossPrime)
+        functions = (Sigma, SigmaPrime, SigmaSecond, Loss, LossPrime, LossSecond)
         place = {KroneckerDelta: _KRONECKER, Sum: _OPEN, Pow: _POWER} | dict.fromkeys(functions, _SIGMA)
         return place.get(type(factor), _SCALAR), 0, ()
 

@@ -15,17 +15,19 @@ from derive.equation import Equation
 from derive.printers.reading import Reading
 from derive.quantities import Index
 
-_FUNCTIONS = {"sigma": "s", "sigma'": "s'"}
+_FUNCTIONS = {"sigma": "s", "sigma'": "s'", "sigma''": "s''"}
 _ELL = "\N{SCRIPT SMALL L}"
 _GREEK = {
     "delta": "\N{GREEK SMALL LETTER DELTA}",
     "Delta": "\N{GREEK CAPITAL LETTER DELTA}",
+    "Gamma": "\N{GREEK CAPITAL LETTER GAMMA}",
     "eta": "\N{GREEK SMALL LETTER ETA}",
     "lambda": "\N{GREEK SMALL LETTER LAMDA}",
     "mu": "\N{GREEK SMALL LETTER MU}",
     "omega": "\N{GREEK SMALL LETTER OMEGA}",
     "pi": "\N{GREEK SMALL LETTER PI}",
     "phi": "\N{GREEK SMALL LETTER PHI}",
+    "rho": "\N{GREEK SMALL LETTER RHO}",
     "sigma": "\N{GREEK SMALL LETTER SIGMA}",
 }
 

@@ -257,9 +257,12 @@ class Lowering:
         if len(refs) == len(values) == 1 and len(bound) == 1:
             return self._reduce(refs[0], bound.pop(), into)
         if set(bound) <= expr.function.free_symbols:
+            fullest = max((ref.axes for ref in refs), key=len, default=())
             value = self._emit(expr.function)
             if isinstance(value, Ref) and set(value.axes) == bound:
                 return self._total(value)
+            if isinstance(value, Ref) and len(bound) == 1 and value.axes == fullest:  # row by row
+                return self._reduce(value, bound.pop(), into)
         raise LoweringError(f"no array statement is known for the sum {expr}")
 
     def _dot(self, left: Ref, right: Ref) -> Scalar:

@@ -8,7 +8,21 @@ from itertools import product
 from sympy import Add, Expr, Integer, atan, cos, cosh, erf, exp, log, pi, sin, sinh, sqrt, tanh
 
 from derive.evaluation import Problem
-from derive.quantities import Direct, Index, Loss, LossPrime, N, Partial, Sigma, SigmaPrime, a, total, z
+from derive.quantities import (
+    Direct,
+    Index,
+    Loss,
+    LossPrime,
+    LossSecond,
+    N,
+    Partial,
+    Sigma,
+    SigmaPrime,
+    SigmaSecond,
+    a,
+    total,
+    z,
+)
 from derive.replay.case import Case
 from derive.replay.dependence import letter, may_be, through
 from derive.replay.wiring import moves, through_layers
@@ -71,10 +85,14 @@ def chain(node: Expr, case: Case) -> Iterator[Expr]:
     if isinstance(node.f, Sigma):
         layer, u = node.f.args
         yield SigmaPrime(layer, u) * node.func(u, node.v)
-    if isinstance(node.f, Loss):
+    if isinstance(node.f, SigmaPrime):
+        layer, u = node.f.args
+        yield SigmaSecond(layer, u) * node.func(u, node.v)
+    if isinstance(node.f, (Loss, LossPrime)):
         target, u = node.f.args
+        slope = LossPrime if isinstance(node.f, Loss) else LossSecond
         if not moves(target, node, case.known):
-            yield LossPrime(target, u) * node.func(u, node.v)
+            yield slope(target, u) * node.func(u, node.v)
     if type(node.f) in SLOPES:
         (u,) = node.f.args
         yield SLOPES[type(node.f)](u) * node.func(u, node.v)

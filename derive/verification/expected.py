@@ -16,6 +16,7 @@ from derive.program.lowering import Computed, plainly
 from derive.program.routines import (
     computed,
     computed_cost,
+    curved_equations,
     forward_equations,
     name_array,
     weighted_inputs_needed,
@@ -45,7 +46,8 @@ class Knowledge:
         self._network = proof.network
         self.weights = tuple(constant(weight) for weight in proof.network.cost_terms.weights)
         self._linear = linear_layers(proof.architecture)
-        self.systems = ((proof.step.primal, lm.h), (proof.step.dual, lm.v))
+        step = proof.step if proof.curved is None else proof.curved.step
+        self.systems = ((step.primal, lm.h), (step.dual, lm.v))
         self._by_key: dict[tuple[Group, str], list[Known]] = {}
         self._by_letter: dict[Expr, Known] = {}
         self._aliases: dict[Expr, Indexed] = {}
@@ -142,7 +144,12 @@ def array_equations(proof: Proof) -> list[Computed]:
     network = proof.network
     derived = [computed(network, item.equation) for item in (*proof.mean, *proof.output)]
     cost = [computed_cost(network), plainly(residual_equation(network))]
-    steps = [plainly(step) for step in step_list(proof.step)]
+    if proof.curved is None:
+        steps = [plainly(step) for step in step_list(proof.step)]
+    else:
+        first, last = curved_equations(network, proof.curved)
+        rows = [computed(network, item.equation) for item in proof.curved.rows]
+        steps = [*first, *rows, *last, *(plainly(step) for step in step_list(proof.curved.step))]
     return [*forward_equations(network), *cost, *derived, *steps]
 
 

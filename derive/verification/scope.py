@@ -29,6 +29,7 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "_check"): "refuses settings that make no sense",
     ("parameters.py", "check_count"): "refuses a bad number of samples",
     ("lm_step.py", "_prepare"): "checks mu; proved where a step calls it",
+    ("curved_step.py", "_prepare"): "checks mu; proved where a step calls it",
 }
 
 

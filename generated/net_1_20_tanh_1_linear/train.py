@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# e41d9be971f9db673bdb5420c5dec2ce08f2d108114aadae158460730b579488
+# 9a27443f4a52636787c146a3feb046eac4cf5b8558faddf84ade50efd087e6c3
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 1-20:tanh-1:linear.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# bef804f0693771629cf6dcf0732ab89c066b363c89f670ca0613521d93b312dc
+# a4548d735841b96a797ccf34bd657668f8873387d2590671b9c71de84e7f8726
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-16:relu-3:softmax with cross-entropy."""
 

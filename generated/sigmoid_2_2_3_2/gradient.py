@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 9ca2fc808558b59c74d58623ac544e380c2e9eeda5417fd9078fd470401370f6
+# 28ed4bd5b4c61e8f7f29c1cb234a6fa8239435b46358adc90c309e20081b0fae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2."""
 

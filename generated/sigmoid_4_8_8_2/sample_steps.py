@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 2e3ec104b62c2de02fefc1dd314053072eb54ebfb762cb05a8caf2c855486360
+# 0d8be0df50511bc42850c01c039b8a46f163811be9ee2aab17cfa00ce4484f0c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 4-8-8-2 on one sample at a time, in scalars.
 
