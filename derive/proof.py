@@ -23,7 +23,7 @@ from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.brute_force import affordable, prove_by_brute_force
-from derive.theorems.convex import VERDICT, convex_step_holds, curvature_is_nonnegative
+from derive.theorems.convex import NO_STEP, VERDICT, convex_step_holds, curvature_is_nonnegative
 from derive.theorems.curved import (
     GAMMA,
     NetworkStep,
@@ -206,9 +206,6 @@ def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
     if result.differing:
         return Verdict(text, f"differs in {', '.join(result.differing)}", False)
     return Verdict(text, f"{result.compared} derivatives, decided symbolically, exactly equal", True)
-
-
-NO_STEP = "not proved: Levenberg-Marquardt needs a convex loss, so no step of it is emitted; use descent"
 
 
 def _curved(network: Network) -> tuple[NetworkStep | None, list[Verdict]]:

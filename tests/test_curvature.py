@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import mpmath
 import pytest
-from sympy import Symbol, exp, log, sqrt
+from sympy import Symbol, exp, expand, log, sqrt
 
+from derive import Architecture
 from derive.activations import A
 from derive.activations.numbers import value
 from derive.costs import COSTS, Y
 from derive.errors import NotProvedError
+from derive.network import Network
 from derive.nonnegative import nonnegative
 from derive.own_cost import cost
+from derive.theorems.convex import applies
 
 ELEMENTWISE = ["quadratic", "log-cosh", "huber", "binary-cross-entropy"]
 OWN = ["four: (a-y)^4", "poisson: exp(a) - y*a", "pseudo: sqrt(1+(a-y)^2)-1", "cauchy: log(1+(a-y)^2)"]
@@ -90,3 +94,18 @@ def test_a_sign_is_proved_only_if_it_is_so(expr, wanted):
 
 def test_every_known_cost_has_a_curvature():
     assert all(found.curvature() is not None for found in COSTS.values())
+
+
+def test_the_documentation_lists_every_cost_with_its_curvature_and_its_step():
+    text = (Path(__file__).parents[1] / "docs" / "costs.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in text.splitlines() if row.startswith("| `")}
+    distance = Symbol("r", real=True)
+    for name, found in COSTS.items():
+        shape = f"2-2:{found.output or 'linear'}"
+        network = Network(Architecture.parse(shape, name))
+        assert (f"| {'z[L]' if found.output else 'a[L]'} |") in rows[name]
+        assert ("of a sum of squares" in rows[name]) == (applies(network) == "of a sum of squares")
+        assert not applies(network).startswith("not")
+        if found.output is None:
+            form = expand(found.curvature().xreplace({A: distance + Y}))
+            assert f"`{form}`" in rows[name] or name == "huber"

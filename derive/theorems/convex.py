@@ -33,12 +33,15 @@ from derive.theorems.curved import (
     curvature_in_outputs,
     curved_equations,
     d,
+    is_identity,
+    matched,
     model,
     moved,
 )
 from derive.theorems.levenberg_marquardt import A, J, M, StepEquations, g, h, phi, s, step_equations
 from derive.theorems.theorem import Given, Part, Theorem, proved
 
+NO_STEP = "not proved: Levenberg-Marquardt needs a convex loss, so no step of it is emitted; use descent"
 VERDICT = "the curvature of the cost in the outputs is positive semidefinite"
 
 
@@ -160,6 +163,16 @@ def curvature_is_nonnegative(network: Network) -> bool:
     if network.cancels:
         return nonnegative(ACTIVATIONS[USUAL].derivative())
     return network.cost_terms.convex
+
+
+def applies(network: Network) -> str:
+    """Say in words whether a network has a Levenberg-Marquardt step, and of which kind."""
+    if is_identity(curvature_in_outputs(network).equation):
+        return "of a sum of squares"
+    if curvature_is_nonnegative(network):
+        where = "z[L]" if matched(network) else "a[L]"
+        return f"with the curvature of the cost in {where}, which is positive semidefinite"
+    return NO_STEP
 
 
 def convex_step() -> Theorem:

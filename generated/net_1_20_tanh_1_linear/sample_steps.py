@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 9a27443f4a52636787c146a3feb046eac4cf5b8558faddf84ade50efd087e6c3
+# a961088219f0ed80797cbeda35db62a01ce1812b68456487d31fac152519fac5
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 1-20:tanh-1:linear on one sample at a time, in scalars.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 28ed4bd5b4c61e8f7f29c1cb234a6fa8239435b46358adc90c309e20081b0fae
+# 9f7edebef8d534451a8be11c5aaaa641ed53d88d9c9ee21d87551feaf8a0bf8e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2.
 
