@@ -29,6 +29,7 @@ from derive.quantities import (
     y,
     z,
 )
+from derive.theorems import curved
 from derive.theorems.levenberg_marquardt import A, G, J, M, g, h, p_new, p_old, phi, r, s, v
 
 
@@ -71,6 +72,11 @@ def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
         Entry((h[p], mu, phi), "step, damping, and the model that the step minimises"),
         Entry((A[p, m2], g[p]), "normal matrix; right-hand side, and in a descent step the gradient"),
         Entry((G[q, q2], v[q]), "damped Gram matrix; solution of the dual system"),
+        Entry((curved.U[i, c],), "output in which a step is linearised, an a or a z of layer L"),
+        Entry((curved.GAMMA[l, i, c, j],), "its derivative in the weighted input"),
+        Entry((curved.rho[q], curved.H[q, q2]), "minus the slope of the cost in the outputs; its curvature"),
+        Entry((curved.K[q, p], curved.D[i, c]), "H J; the diagonal of H"),
+        Entry((curved.d[q],), "J h, how the outputs move"),
         Entry((eta,), "learning rate"),
         *wired,
     )

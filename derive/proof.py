@@ -23,7 +23,7 @@ from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.brute_force import affordable, prove_by_brute_force
-from derive.theorems.convex import NO_STEP, VERDICT, convex_step_holds, curvature_is_nonnegative
+from derive.theorems.convex import NO_STEP, VERDICT, curvature_is_nonnegative, prove_step
 from derive.theorems.curved import (
     GAMMA,
     NetworkStep,
@@ -224,7 +224,7 @@ def _curved(network: Network) -> tuple[NetworkStep | None, list[Verdict]]:
             found.slope.holds and found.curvature.holds and found.bent.holds,
         ),
         _all("Jacobian of the linearised outputs likewise", check(network, found.rows, _linearised(out))),
-        _one("step (J^T H J + mu I)^-1 J^T rho and its dual form, mu > 0", convex_step_holds()),
+        _one("step (J^T H J + mu I)^-1 J^T rho and its dual form, mu > 0", prove_step(found.step)),
     ]
 
 

@@ -25,7 +25,7 @@ from derive.package import render
 from derive.printers.text import expression_text
 from derive.quantities import Index, L, N, a
 from derive.theorems import convex, curved
-from derive.theorems.convex import NO_STEP, applies, convex_step, curvature_is_nonnegative
+from derive.theorems.convex import NO_STEP, applies, convex_step, curvature_is_nonnegative, prove_step
 from derive.theorems.curved import curvature_in_outputs, curved_equations, slope_in_outputs
 from derive.theorems.levenberg_marquardt import step_equations
 from derive.verification import verify_files
@@ -247,6 +247,20 @@ def test_without_h_or_with_another_sign_the_dual_form_and_descent_are_not_proved
     assert not convex.descent_direction(lost).holds
     turned = replace(step, right_side=replace(step.right_side, rhs=-step.right_side.rhs))
     assert not convex.normal_equations(turned).holds
+
+
+def test_the_decision_by_the_normal_form_alone_sees_what_is_wrong_with_a_step():
+    step, plain = curved_equations(), step_equations()
+    assert prove_step(step)
+    wrong = [
+        replace(step, gram=plain.gram),
+        replace(step, normal_matrix=plain.normal_matrix),
+        *(
+            replace(step, **{name: replace(getattr(step, name), rhs=-getattr(step, name).rhs)})
+            for name in ("normal_matrix", "right_side", "primal", "gram", "dual", "back")
+        ),
+    ]
+    assert not any(map(prove_step, wrong))
 
 
 @pytest.mark.parametrize("name", ["huber", "2*quadratic(1,2)", "3*cross-entropy"])

@@ -12,13 +12,12 @@ A diagonal H is positive semidefinite if each of its entries is at least 0, whic
 
 from __future__ import annotations
 
-from functools import cache
-
 from sympy import Add, Indexed, Integer, KroneckerDelta, Rational, Sum
 
 from derive.activations import ACTIVATIONS
 from derive.architecture import USUAL
 from derive.calculus.derivation import Deriving, renamed
+from derive.calculus.normal_form import equal
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network
@@ -37,6 +36,7 @@ from derive.theorems.curved import (
     matched,
     model,
     moved,
+    rho,
 )
 from derive.theorems.levenberg_marquardt import A, J, M, StepEquations, g, h, phi, s, step_equations
 from derive.theorems.theorem import Given, Part, Theorem, proved
@@ -199,12 +199,35 @@ def convex_step() -> Theorem:
             softmax_form(),
         ),
         "the minimiser h of the cost to second order in outputs that are linearised, damped, solves "
-        "(J^T H J + mu I) h = J^T rho and leads downhill; h = J^T v with (H J J^T + mu I) v = rho is the "
-        "same step, and nothing is divided by H",
+        "(J^T H J + mu I) h = J^T rho and leads downhill; h = J^T v with (H J J^T + mu I) v = rho is "
+        "the same step, and nothing is divided by H",
     )
 
 
-@cache
-def convex_step_holds() -> bool:
-    """Say whether the theorem holds; it is the same for every network, so it is proved once."""
-    return convex_step().holds
+def prove_step(step: StepEquations) -> bool:
+    """Decide, by the normal form alone, that the systems are what is claimed and the dual one solves them.
+
+    The claims stand here and owe nothing to the derivation: A = J^T H J + mu I, g = J^T rho and A h - g the
+    gradient of phi; and A h = g for h = J^T v where (K J^T + mu I) v = rho.
+    """
+    p, m, k, n = (Index(name, s) for name in "pmkn")
+    q, other, o = Index("q", M), Index("q'", M), Index("q", M)
+    (start,) = step.gradient.start.v.indices
+    matrix = total(J[q, p] * total(H[q, other] * J[other, m], other), q) + mu * KroneckerDelta(p, m)
+    right = total(J[o, p] * rho[o], o)
+    opened = Given((bending(), moved(Index("q", M)))).definition
+    found = Given((step.normal_matrix, step.right_side)).definition
+    gradient = step.gradient.result.xreplace({start: p})
+    claimed = total(matrix.xreplace({m: k}) * h[k], k) - right
+    dual = Equation("", "", step.dual.rhs, step.dual.lhs)
+    solving = Given((step.normal_matrix, step.right_side, step.gram, step.back, dual)).definition
+    primal = step.primal.lhs - step.primal.rhs
+    (row,) = (index for index in primal.free_symbols if isinstance(index, Index))
+    system = total(A[p, n] * h[n], n) - g[p]
+    return (
+        equal(gradient, claimed, opened)
+        and equal(found(A[p, m]), matrix, opened)
+        and equal(found(g[p]), right)
+        and equal(primal.xreplace({row: p}), system)
+        and equal(system, Integer(0), solving)
+    )
