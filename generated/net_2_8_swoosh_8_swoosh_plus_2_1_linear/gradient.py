@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# e0435f12c85a8a45302792d787c4de91b74c2762d94228bfbd3080941f28d592
+# 9cbb6777163237a9595ae7f38e4599cbbfe96149d85c598fdcae6999e4653729
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-8:swoosh-8:swoosh+2-1:linear."""
 
