@@ -15,6 +15,7 @@ from derive.activations import activation
 from derive.costs import CROSS_ENTROPY, QUADRATIC, SOFTMAX
 from derive.errors import UserError
 from derive.own_cost import cost as cost_of
+from derive.own_cost import fitted
 from derive.wiring import ITEM, Joint, joints, spelled
 
 MAX_LAYERS = 1_000
@@ -93,7 +94,7 @@ class Architecture:
                 )
         names = (name if name == SOFTMAX else activation(name).spelling for name in self.activations)
         object.__setattr__(self, "activations", tuple(names))
-        object.__setattr__(self, "cost", cost_of(self.cost).name)
+        object.__setattr__(self, "cost", fitted(cost_of(self.cost), self.sizes[-1]).name)
         _check_cost(self.cost, self.activations)
         object.__setattr__(self, "joints", joints(self.sizes, self.biases, self.wiring))
         wiring = tuple(spelled(joint, layer) for layer, joint in enumerate(self.joints, start=2))
@@ -194,7 +195,8 @@ class Architecture:
         else:
             text = str(self).replace(",no-bias", " free").replace("+", " plus ").replace("=", " as ")
             words = ["net", *text.split("-")]
-        words += [] if self.cost == QUADRATIC else [self.cost.partition(":")[0]]
+        if self.cost != QUADRATIC:
+            words.append(cost_of(self.cost).head.replace(".", "p").replace("*", "_times_"))
         name = re.sub(r"[^a-z0-9]+", "_", "_".join(words).lower()).strip("_")
         if len(name) <= MAX_NAME and re.fullmatch(r"[a-z_0-9:, +=WT-]*", str(self)):
             return name
@@ -210,7 +212,7 @@ class Architecture:
         text = str(self)
         if len(text) > MAX_NAME:
             text = f"{self.sizes[0]}-...-{self.sizes[-1]}, {self.depth} layers"
-        return text if self.cost == QUADRATIC else f"{text} with {self.cost.partition(':')[0]}"
+        return text if self.cost == QUADRATIC else f"{text} with {cost_of(self.cost).label}"
 
     def __str__(self) -> str:
         """Return the text that ``parse`` reads back."""

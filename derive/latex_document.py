@@ -47,6 +47,7 @@ from derive.quantities import Partial, Sigma, SigmaPrime
 from derive.templates_path import templates_directory
 from derive.theorems.backpropagation import Derived
 from derive.theorems.catalogue import theorems
+from derive.theorems.curved import stated
 from derive.theorems.descent import descent_update
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.levenberg_marquardt import model, phi
@@ -185,6 +186,7 @@ def context(
         "gradient": _line(gradient.start, gradient.result),
         "hessian": _line(Partial(gradient.start, hessian.start.v), hessian.result),
         "step": numbered_latex(step_list(proof.step), beside=_name, numbering=numbering),
+        "curved": "" if proof.curved is None else style.display(stated(proof.curved)),
         "descent": style.display([descent_update()]),
         "rules": [(prose(r.name), style.prose(r.statement), _condition(r, style)) for r in RULES],
     }

@@ -15,6 +15,7 @@ from sympy import Add, Expr, IndexedBase, Integer, KroneckerDelta, Rational, exp
 from derive.activations import ACTIVATIONS, A
 from derive.architecture import USUAL, Architecture
 from derive.costs import CROSS_ENTROPY, QUADRATIC, Y
+from derive.costs import Cost as LossOfOutput
 from derive.equation import Equation
 from derive.own_cost import cost as cost_of
 from derive.quantities import (
@@ -33,6 +34,7 @@ from derive.quantities import (
     b,
     delta,
     n,
+    omega,
     total,
     u,
     w,
@@ -89,6 +91,21 @@ class Network:
         return self.loss if self.architecture is None else self.architecture.cost
 
     @property
+    def cost_terms(self) -> LossOfOutput:
+        """The cost of a sample: its loss, and what that is multiplied by."""
+        return cost_of(self.cost)
+
+    @property
+    def squares(self) -> bool:
+        """True if the loss is half the square, whatever it is multiplied by: then it is written out."""
+        return self.cost_terms.loss == QUADRATIC
+
+    def share(self, j: Expr) -> Expr:
+        """Return what the loss of output j is multiplied by in the cost of a sample."""
+        terms = self.cost_terms
+        return terms.factor * omega[j] if terms.weights else terms.factor
+
+    @property
     def in_general(self) -> Network:
         """The network of the theorem with the same cost."""
         return Network(loss=self.cost)
@@ -96,7 +113,7 @@ class Network:
     @property
     def softmax(self) -> bool:
         """True if the output layer is a softmax: then its outputs hang together."""
-        return self.cost == CROSS_ENTROPY
+        return self.cost_terms.loss == CROSS_ENTROPY
 
     @property
     def depth(self) -> Expr:
@@ -116,6 +133,11 @@ class Network:
     def has_bias(self, layer: Expr) -> bool:
         """Say whether a layer l = 2..L has a bias; in general it has."""
         return self.architecture is None or self.architecture.has_bias(int(layer))
+
+    @property
+    def per_sample(self) -> Expr:
+        """What the sum of the samples' costs is multiplied by: 1/N for their mean."""
+        return ONE if self.cost_terms.summed else 1 / N
 
     def index(self, name: str, layer: Expr) -> Index:
         """Return a fresh index over the neurons of a layer."""
@@ -322,18 +344,30 @@ class Objective:
 
 
 def half_square(network: Network, i: Expr) -> Expr:
-    """Return 1/2 sum_j (y_ij - a[L]_ij)^2, the quadratic cost of sample i."""
+    """Return 1/2 sum_j (y_ij - a[L]_ij)^2, the quadratic cost of sample i, perhaps weighted."""
     j = network.index("j", network.depth)
-    return Rational(1, 2) * total((y[i, j] - a[network.depth, i, j]) ** 2, j)
+    share = network.share(j)
+    return Rational(1, 2) * _shared(share, (y[i, j] - a[network.depth, i, j]) ** 2, j)
 
 
 def sample_loss(network: Network, i: Expr) -> Expr:
-    """Return the cost of sample i: half a square, a cross-entropy, or a sum of losses l(y_ij, a[L]_ij)."""
-    if network.cost == QUADRATIC:
+    """Return the cost of sample i: half a square, a cross-entropy, or a sum of losses l(y_ij, a[L]_ij).
+
+    Each output's loss is multiplied by the factor of the cost and the output's weight, if it has them.
+    """
+    if network.squares:
         return half_square(network, i)
     j = network.index("j", network.depth)
-    target, found = y[i, j], a[network.depth, i, j]
-    return -total(target * log(found), j) if network.softmax else total(Loss(target, found), j)
+    target, found, share = y[i, j], a[network.depth, i, j], network.share(j)
+    if network.softmax:
+        return -_shared(share, target * log(found), j)
+    return _shared(share, Loss(target, found), j)
+
+
+def _shared(share: Expr, loss: Expr, j: Index) -> Expr:
+    """Return the sum over the outputs, constant factors in front."""
+    factor, weight = share.as_independent(j, as_Add=False)
+    return factor * total(weight * loss, j)
 
 
 def sample_cost(scale: Expr = ONE) -> Objective:
@@ -343,12 +377,12 @@ def sample_cost(scale: Expr = ONE) -> Objective:
 
 
 def mean_cost() -> Objective:
-    """Return the mean cost, Cost = (1/N) sum_i C_i."""
+    """Return the cost of all samples, Cost = (1/N) sum_i C_i, or their sum if the cost is one."""
     i = Index("i", N)
 
     def define(network: Network) -> Expr:
         s = Index("i", N)
-        return total(sample_loss(network, s), s) / N
+        return total(sample_loss(network, s), s) * network.per_sample
 
     return Objective("mean cost", Cost, i, define, over_samples=True)
 

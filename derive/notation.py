@@ -25,12 +25,14 @@ from derive.quantities import (
     l,
     mu,
     n,
+    omega,
     u,
     w,
     x,
     y,
     z,
 )
+from derive.theorems import curved
 from derive.theorems.levenberg_marquardt import A, G, J, M, g, h, p_new, p_old, phi, r, s, v
 
 
@@ -48,6 +50,7 @@ def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
     network = Network()
     i, j, k, m = Index("i", N), network.index("j", l), network.index("k", l - 1), network.index("m", l)
     p, m2, q, q2, q3 = Index("p", s), Index("m", s), Index("q", M), Index("q'", M), Index("q", s)
+    c = network.index("c", L)
     sample, mean, out = sample_cost(), mean_cost(), output(network)
     return (
         Entry((L, l), "number of layers; a layer"),
@@ -60,7 +63,8 @@ def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
         Entry((a[l, i, j],), "activation of neuron j of layer l"),
         Entry((Sigma(l, z[l, i, j]), SigmaPrime(l, z[l, i, j])), "activation function and its derivative"),
         Entry((out.symbol,), "output c of the network, an activation of layer L"),
-        Entry((sample.symbol, mean.symbol), "cost of one sample; mean cost"),
+        Entry((sample.symbol, mean.symbol), "cost of one sample; mean cost, or the sum of all"),
+        Entry((omega[c],), "weight of an output in the cost, if outputs are weighted"),
         Entry((sample.delta(l, i, j),), "with a layer: derivative of the cost in the weighted input"),
         Entry((KroneckerDelta(j, m),), "without a layer: the Kronecker symbol, 1 if j = m, else 0"),
         Entry((out.delta(l, out.i, j),), "derivative of output c in the weighted input"),
@@ -71,6 +75,11 @@ def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
         Entry((h[p], mu, phi), "step, damping, and the model that the step minimises"),
         Entry((A[p, m2], g[p]), "normal matrix; right-hand side, and in a descent step the gradient"),
         Entry((G[q, q2], v[q]), "damped Gram matrix; solution of the dual system"),
+        Entry((curved.U[i, c],), "output in which a step is linearised, an a or a z of layer L"),
+        Entry((curved.GAMMA[l, i, c, j],), "its derivative in the weighted input"),
+        Entry((curved.rho[q], curved.H[q, q2]), "minus the slope of the cost in the outputs; its curvature"),
+        Entry((curved.K[q, p], curved.D[i, c]), "H J; the diagonal of H"),
+        Entry((curved.d[q],), "J h, how the outputs move"),
         Entry((eta,), "learning rate"),
         Entry((Rz[l, i, j], Rdelta[l, i, j]), "derivatives in t as the parameters move along p + t v"),
         Entry((U[i, j],), "what outputs are weighed with; in (8.6) their Hessian H times J v"),

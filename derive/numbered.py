@@ -10,7 +10,7 @@ from dataclasses import fields
 
 from derive.activations import A, Activation, Z, activation
 from derive.architecture import Architecture
-from derive.costs import QUADRATIC, SOFTMAX
+from derive.costs import SOFTMAX
 from derive.equation import Equation
 from derive.errors import NotProvedError
 from derive.network import Network, mean_cost, sample_cost
@@ -34,7 +34,7 @@ def forward_equations(network: Network) -> tuple[Equation, ...]:
 
 
 def cost_equation(network: Network) -> Equation:
-    """Return (0.4), the mean cost."""
+    """Return (0.4), the cost: the mean over the samples, or the sum."""
     mean = mean_cost()
     return Equation("0.4", "cost", mean.symbol, mean.define(network))
 
@@ -81,7 +81,7 @@ def slope_equations(architecture: Architecture) -> tuple[Equation, ...]:
     network = Network(architecture)
     if network.softmax:
         found.append(network.softmax_slope())
-    elif network.cost != QUADRATIC:
+    elif not network.squares:
         found.append(network.loss_slope())
     return tuple(found)
 

@@ -27,7 +27,9 @@ NumberingName = Annotated[
 CostName = Annotated[
     str,
     typer.Option(
-        "--cost", help="quadratic, huber, log-cosh, a cross-entropy, or 'name: formula in a and y'."
+        "--cost",
+        help="quadratic, huber, log-cosh, a cross-entropy or 'name: formula in a and y'; "
+        "scaled, weighted or summed as in 'sum:2*quadratic(1,3)'.",
     ),
 ]
 OwnActivations = Annotated[

@@ -6,14 +6,16 @@ grid of outputs and targets from -3 to 3; that is sampling, and said so, for no 
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import replace
+from functools import lru_cache
 
 import mpmath
 from sympy import Expr, lambdify
 
 from derive.activations import A
 from derive.activations.own import checked_name
-from derive.costs import COSTS, Cost, Y
+from derive.cost_spelling import MEAN, SUM, Spelled, read_cost, readable
+from derive.costs import COSTS, CROSS_ENTROPY, Cost, Y
 from derive.errors import UserError
 from derive.expressions import read_expression
 
@@ -23,21 +25,54 @@ _TOLERANCE = 1e-9
 
 
 def cost(name: str) -> Cost:
-    """Return the cost of a name such as ``huber``, or of ``mine: (a - y)^4``.
+    """Return the cost of a spelling such as ``huber``, ``sum:2*quadratic(1,2)``, or ``mine: (a - y)^4``.
 
     Raises:
-        UserError: if the name is not known, or the formula is refused.
+        UserError: if the name is not known, or a number or the formula is refused.
     """
-    if name in COSTS:
-        return COSTS[name]
-    if ":" not in name:
-        known = ", ".join(COSTS)
-        raise UserError(f"expected a cost among {known}, or 'name: formula in a and y'; got {name[:40]!r}")
-    own, _, text = name.partition(":")
-    return _own(checked_name(own.strip(), "a cost"), text.strip())
+    return COSTS[name] if name in COSTS else _spelled(read_cost(name))
 
 
-@cache
+@lru_cache(maxsize=256)
+def _spelled(typed: Spelled) -> Cost:
+    if typed.formula is None:
+        if typed.name not in COSTS:
+            raise UserError(
+                f"expected a cost among {', '.join(COSTS)}, or 'name: formula in a and y', perhaps as in "
+                f"'sum:2*quadratic(1,2)'; got {str(typed)[:40]!r}"
+            )
+        loss = COSTS[typed.name]
+    else:
+        if typed.name in (*COSTS, SUM, MEAN):
+            name = typed.name
+            raise UserError(f"expected a name of your own for a cost, got {name!r}, which has a meaning")
+        loss = _own(checked_name(typed.name, "a cost"), typed.formula)
+    if typed.weights and loss.name == CROSS_ENTROPY:
+        raise UserError(
+            f"expected {CROSS_ENTROPY} without weights: with them (1.1) is no longer a - y for a softmax"
+        )
+    spelling = replace(typed, formula=None if typed.formula is None else loss.name.partition(": ")[2])
+    return loss if str(spelling) == loss.name else replace(loss, name=str(spelling), spelling=spelling)
+
+
+def fitted(found: Cost, n_outputs: int) -> Cost:
+    """Return a cost for a network with so many outputs; weights that are all equal go into the factor.
+
+    Raises:
+        UserError: if it has weights for another number of outputs.
+    """
+    weights, typed = found.weights, found.spelling
+    if not weights or typed is None:
+        return found
+    if len(weights) != n_outputs:
+        raise UserError(f"expected {n_outputs} weights in the cost, one for each output, got {len(weights)}")
+    factor = found.factor * weights[0]
+    if len(set(weights)) > 1 or not readable(factor):
+        return found
+    return cost(str(replace(typed, factor=factor, weights=())))
+
+
+@lru_cache(maxsize=256)
 def _own(name: str, text: str) -> Cost:
     read = read_expression(text, {"a": A, "y": Y})
     loss: Expr = read.value

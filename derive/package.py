@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from derive.activations import activation
 from derive.architecture import Architecture, Parameter
 from derive.costs import QUADRATIC, SOFTMAX
+from derive.equation import Equation
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package_extras import extra_contexts
@@ -33,7 +34,7 @@ from derive.package_parts import (
 from derive.printers.numpy import Block, comment, special_functions, tuple_code
 from derive.printers.python import assignment_line, math_functions
 from derive.printers.text import equation_text
-from derive.program.routines import assemble
+from derive.program.routines import CurvedRoutines, assemble
 from derive.program.scalars import sample_step, worthwhile
 from derive.proof import Proof
 from derive.quantities import a
@@ -76,8 +77,16 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     known = architecture.parameters
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
-    squares = architecture.cost == QUADRATIC  # Levenberg-Marquardt is for sums of squares
-    targets = cost_of(architecture.cost).targets
+    curved = routines.curved  # the step of a loss that is no plain square
+    squares = proof.squares
+    terms = cost_of(architecture.cost)
+    targets = terms.targets
+    whole = {
+        "steps": squares or curved is not None,
+        "curved": curved is not None,
+        "cost_function": "total_cost" if terms.summed else "mean_cost",
+        "weighted": bool(terms.weights),
+    }
     scalars = worthwhile(proof)
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
 
@@ -95,7 +104,6 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "through_outputs": output_letter(proof.network) == a,
             "last": _last_layer(architecture),
             "targets": targets,
-            "squares": squares,
             "scalars": scalars,
             "n_inputs": inputs,
             "n_outputs": outputs,
@@ -110,6 +118,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "parameters": known,
             "targets": targets,
             "wiring": _wiring(architecture),
+            "weights": tuple_code([repr(float(weight)) for weight in terms.weights], 0),
         },
         "forward.py": {
             "special": special_functions(routines.propagate, routines.mean_cost),
@@ -147,11 +156,14 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         "train.py": {"squares": squares, "scalars": scalars, "descend": function(routines.descend, [])},
     }
     files |= extra_contexts(proof, routines, names, extras)
+    if curved is not None:
+        files["curved_step.py"] = _curved_context(proof, curved, lent, known, (activations, spare))
     files["parameters.py"]["fixed"] = any(memory.fixed for memory in _memories(files.values()))
     if any(context.get("special") for context in files.values()):
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
+    shared |= whole
     return {name: shared | context for name, context in files.items()}
 
 
@@ -185,6 +197,38 @@ def _wiring(architecture: Architecture) -> list[str]:
             by = "" if link.weights is None else f" times layer {link.source}"
             said.append(f"Layer {layer} adds {what}{by}.")
     return said
+
+
+def _curved_context(
+    proof: Proof,
+    curved: CurvedRoutines,
+    lent: list[tuple[str, list[str]]],
+    known: tuple[Parameter, ...],
+    forward: tuple[list[str], list[str]],
+) -> dict[str, Any]:
+    """Return what the template of the step for a loss that is no plain square reads."""
+    assert proof.curved is not None
+    activations, spare = forward
+    by_weights, by_activations, *_ = lent
+    work = others(curved.multiply, [*activations, *spare])
+    by_work = ("work", work)
+    rows = ("rows", [f"J{item.name}" for item in known])
+    objective = proof.curved.objective
+    outputs = Equation("", "linearised outputs", objective.symbol, objective.define(proof.network))
+    return {
+        "outputs": equation_text(outputs),
+        "special": special_functions(curved.bend, curved.differentiate, curved.multiply),
+        "n_outputs": proof.architecture.sizes[-1],
+        "diagonal": proof.curved.diagonal is not None,
+        "bend": function(curved.bend, [by_activations, by_work], fills=("r",)),
+        "differentiate": function(curved.differentiate, [by_weights, by_activations, by_work, rows]),
+        "multiply": function(curved.multiply, [by_activations, by_work]),
+        "memory": memory_of(curved.multiply, activations, work, spare),
+        "place_of_K": work.index("K"),
+        "parameters": known,
+        "primal": function(curved.primal, []),
+        "dual": function(curved.dual, []),
+    }
 
 
 def _conventions(architecture: Architecture) -> list[str]:

@@ -13,7 +13,7 @@ INDENT = 4
 WIDTH = 100
 
 _OWN = ("activations", "work", "gX", "JX")  # arrays that a workspace keeps
-_PLAIN = ("p", "X", "Y", "U", "g", "J", "r", "gX", "JX")  # arrays that come by themselves
+_PLAIN = ("p", "X", "Y", "U", "g", "J", "K", "r", "gX", "JX")  # arrays that come by themselves
 
 
 @dataclass(frozen=True)

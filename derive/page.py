@@ -34,6 +34,7 @@ from derive.printers.mathml_prose import formula, prose
 from derive.proof import Proof
 from derive.templates_path import templates_directory
 from derive.theorems.catalogue import theorems
+from derive.theorems.curved import stated
 from derive.theorems.descent import descent_update
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.refutations import Refutation, refutations
@@ -137,7 +138,10 @@ def context(proof: Proof, numbering: Numbering = OWN) -> dict[str, object]:
     seen = {d.equation.number for d in derived}
     defined = [*forward_equations(general), *objective_equations(general)]
     network = _numbered([*defined, *activation], seen, style)
-    steps = _numbered([*step_list(proof.step), descent_update()], seen, style)
+    bent = [
+        equation for equation in stated(proof.curved) if equation.number != "2.18"
+    ]  # a part of its theorem
+    steps = _numbered([*step_list(proof.step), *bent, descent_update()], seen, style)
     numbers, source = start(shape) if affordable(shape) else ({}, "")
     stops = Walk(proof, numbers).stops() if numbers else ()
     return {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sympy import Expr, KroneckerDelta
+from sympy import Expr, Integer, KroneckerDelta
 
 from derive.activations import Z, activation
 from derive.architecture import Architecture
@@ -23,6 +23,14 @@ from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.brute_force import affordable, prove_by_brute_force
+from derive.theorems.convex import NO_STEP, VERDICT, curvature_is_nonnegative, prove_step
+from derive.theorems.curved import (
+    GAMMA,
+    NetworkStep,
+    curvature_in_outputs,
+    is_identity,
+    network_step,
+)
 from derive.theorems.descent import descent_update, prove_descent
 from derive.theorems.lemma1 import (
     LEMMA_1,
@@ -73,6 +81,12 @@ class Proof:
     scaled: tuple[Derived, ...]
     output: tuple[Derived, ...]
     step: StepEquations
+    curved: NetworkStep | None = None  # the step of a loss that is no plain square, where it has one
+
+    @property
+    def squares(self) -> bool:
+        """True if the Levenberg-Marquardt step is that of a sum of squares: the curvature is the identity."""
+        return not self.network.softmax and is_identity(curvature_in_outputs(self.network).equation)
 
     @property
     def holds(self) -> bool:
@@ -138,16 +152,22 @@ def prove(
     with timed("prove what follows"):
         verdicts += [
             *_activations(architecture),
-            _all("gradient of the mean = mean of the gradients", check(network, mean, _mean(claim))),
+            _all(_OVER[network.cost_terms.summed], check(network, mean, _mean(claim))),
             _all("gradient of eta C = eta times that of C", check(network, scaled, _scaled(claim))),
             _all("Jacobian of F by the same recursion", check(network, rows, _jacobian(out))),
             _one("descent step lowers the cost to first order", prove_descent(descent_update())),
             _one("Levenberg-Marquardt normal equations, mu > 0", prove_primal(step)),
             _one("dual form J^T (J J^T + mu I)^-1 r, mu > 0", prove_dual(step)),
         ]
-    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step)
+        curved, about = _curved(network)
+        verdicts += about
+    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step, curved)
 
 
+_OVER = {
+    False: "gradient of the mean = mean of the gradients",
+    True: "gradient of the sum = sum of the gradients",
+}
 _BY_NORMAL_FORM = "decided symbolically, by the normal form"
 
 
@@ -188,6 +208,26 @@ def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
     return Verdict(text, f"{result.compared} derivatives, decided symbolically, exactly equal", True)
 
 
+def _curved(network: Network) -> tuple[NetworkStep | None, list[Verdict]]:
+    """Derive the step for a loss that is no plain square, if its curvature is positive semidefinite."""
+    curvature = curvature_in_outputs(network)
+    if is_identity(curvature.equation):
+        return None, []
+    if not curvature_is_nonnegative(network):
+        return None, [Verdict(VERDICT, NO_STEP, None)]
+    found = network_step(network)
+    out = found.objective
+    return found, [
+        Verdict(VERDICT, "decided symbolically, for all outputs and targets", True),
+        _one(
+            "slope and curvature of the cost in the outputs, K = H J, (2.15)-(2.17)",
+            found.slope.holds and found.curvature.holds and found.bent.holds,
+        ),
+        _all("Jacobian of the linearised outputs likewise", check(network, found.rows, _linearised(out))),
+        _one("step (J^T H J + mu I)^-1 J^T rho and its dual form, mu > 0", prove_step(found.step)),
+    ]
+
+
 def _activations(architecture: Architecture) -> list[Verdict]:
     verdicts = []
     for spelling in sorted(set(architecture.activations)):
@@ -209,9 +249,9 @@ def _activations(architecture: Architecture) -> list[Verdict]:
             _on(said, function.slope_interval()),
             _on(f"the stable form of {name} is its definition", function.exact_interval()),
         ]
-    if architecture.cost not in (QUADRATIC, CROSS_ENTROPY):
-        slope = cost_of(architecture.cost).slope()
-        verdicts.append(_one(f"the loss {architecture.cost} has the slope {slope}", True))
+    terms = cost_of(architecture.cost)
+    if terms.loss not in (QUADRATIC, CROSS_ENTROPY):
+        verdicts.append(_one(f"the loss {terms.loss} has the slope {terms.slope()}", True))
     return verdicts
 
 
@@ -252,7 +292,10 @@ def _scaled(claim: Claim) -> Claim:
 
 
 def _mean(claim: Claim) -> Claim:
-    """The claim for (1/N) sum_i C_i: (1.1) takes 1/N, the gradients are summed over the samples."""
+    """The claim for (1/N) sum_i C_i: (1.1) takes 1/N, the gradients are summed over the samples.
+
+    For the sum of the C_i it takes 1.
+    """
 
     def over_samples(gradient: Callable[..., Expr]) -> Callable[..., Expr]:
         def summed(network: Network, layer: Expr, _: Expr, *neurons: Expr) -> Expr:
@@ -263,10 +306,23 @@ def _mean(claim: Claim) -> Claim:
 
     return replace(
         claim,
-        output_delta=lambda *at: claim.output_delta(*at) / N,
+        output_delta=lambda network, *at: claim.output_delta(network, *at) * _per_sample(network),
         bias_gradient=over_samples(claim.bias_gradient),
         weight_gradient=over_samples(claim.weight_gradient),
     )
+
+
+def _per_sample(network: Network) -> Expr:
+    return Integer(1) if network.cost_terms.summed else 1 / N
+
+
+def _linearised(out: Objective) -> Claim:
+    """The claim for the outputs that a step is linearised in: for z[L] (1.1) becomes delta_cj."""
+    (c,) = out.extra
+    claim = _jacobian(out)
+    if out.base != GAMMA:
+        return claim
+    return replace(claim, output_delta=lambda network, layer, i, j: KroneckerDelta(c, j))
 
 
 def _jacobian(out: Objective) -> Claim:

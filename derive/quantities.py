@@ -48,6 +48,7 @@ y = IndexedBase("y")
 z = IndexedBase("z")
 a = IndexedBase("a")
 delta = IndexedBase("delta")
+omega = IndexedBase("omega")  # omega[j], the weight of output j in the cost
 m = IndexedBase("m")  # m[l, i], the greatest z of a softmax layer
 e = IndexedBase("e")  # e[l, i, j] = exp(z - m)
 q = IndexedBase("q")  # q[l, i], the sum of the e

@@ -21,6 +21,7 @@ from derive.own_cost import cost as cost_of
 from derive.printers.text import Text, Unicode
 from derive.proof import Proof
 from derive.stages import Stages
+from derive.theorems.convex import applies
 from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.refutations import refutations
 from derive.theorems.theorem import Theorem
@@ -183,7 +184,8 @@ def show_description(console: Console, shape: Architecture) -> None:
     console.print(table)
     console.print(
         f"{found.parameters} parameters; multiplications in matrix products for one sample: {found.forward} "
-        f"forward, {found.backward} backward\ncost: {shape.cost}; emitted as {shape.package_name}\n",
+        f"forward, {found.backward} backward\ncost: {escape(shape.cost)}; emitted as {shape.package_name}\n"
+        f"Levenberg-Marquardt: {escape(applies(Network(shape)))}\n",
         highlight=False,
     )
     if shape.depth <= MAX_DRAWN_LAYERS:

@@ -83,6 +83,8 @@ def start(architecture: Architecture) -> tuple[Numbers, str]:
         sizes = (int(index.upper) for index in parameter.indices[len(lead) :])
         for place in product(*(range(1, size + 1) for size in sizes)):
             numbers[str(letter), (*map(int, lead), *place)] = next(flat)
+    weights = enumerate(cost_of(architecture.cost).weights, start=1)
+    numbers |= {("omega", (j,)): float(weight) for j, weight in weights}
     numbers |= {("x", (1, j)): value for j, value in enumerate(inputs, start=1)}
     numbers |= {("y", (1, j)): value for j, value in enumerate(targets, start=1)}
     return numbers, source

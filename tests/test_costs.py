@@ -157,7 +157,7 @@ def test_the_emitted_gradient_is_that_of_the_cost_written_by_hand(emitted):
     wanted = [cost(p + 1e-30j * unit).imag / 1e-30 for unit in units]
     np.testing.assert_allclose(net.gradient(p, X, Y), wanted, rtol=1e-11, atol=1e-15)
     np.testing.assert_allclose(net.cost(p, X, Y), cost(p).real, rtol=1e-13)
-    assert not hasattr(net, "levenberg_marquardt")
+    assert hasattr(net, "levenberg_marquardt")
 
 
 def test_extreme_weighted_inputs_overflow_nowhere(emitted):

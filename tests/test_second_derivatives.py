@@ -19,8 +19,8 @@ from derive.activations.second import interval, jumps, second_derivative, second
 from derive.architecture import Architecture
 from derive.costs import COSTS, Y
 from derive.errors import NotProvedError
-from derive.loss_curvature import loss_curvature
 from derive.network import Network
+from derive.own_cost import cost as cost_of
 
 OWN = [
     "swoosh: z*tanh(log(1+exp(z)))",
@@ -87,10 +87,9 @@ def test_the_second_derivative_of_a_loss_is_that_of_its_definition(cost):
         outputs = {"binary-cross-entropy": "2-1", "cross-entropy": "2-2:softmax"}[cost]
         assert Network(Architecture.parse(outputs, cost)).premises  # there no equation needs it
         return
-    from derive.own_cost import cost as cost_of
 
     loss = lambdify((Y, A), cost_of(cost).definition, "mpmath")
-    bend = lambdify((Y, A), loss_curvature(cost), [{"Above": lambda u: mp.mpf(u > 0)}, "mpmath"])
+    bend = lambdify((Y, A), cost_of(cost).curvature(), [{"Above": lambda u: mp.mpf(u > 0)}, "mpmath"])
     for target in (0, 0.3, 1, -2):
         for output in (-3.2, -0.4, 0.1, 0.8, 2.9):
             with mp.workdps(40):

@@ -92,7 +92,7 @@ RULES = (
     PREMISE,
 )
 
-SLOPES = (SigmaPrime, LossPrime)  # differentiated once; they may be once more
+OPAQUE = (Sigma, SigmaPrime, Loss, LossPrime)
 ELEMENTARY = (exp, log, sin, cos, sinh, cosh, tanh, atan, erf)  # differentiable wherever they are real
 
 
@@ -178,11 +178,7 @@ def _open(f: Expr, v: Expr, known: Definitions) -> Opening:
         return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: Sum(d, *f.limits))
     if isinstance(f, Pow) and isinstance(f.exp, Rational):
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
-    if isinstance(f, Sigma):
-        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: SigmaPrime(*f.args) * d)
-    if isinstance(f, Loss):
-        return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: LossPrime(*f.args) * d)
-    if isinstance(f, SLOPES):
+    if isinstance(f, OPAQUE):  # of a layer and z, or of a target and an output
         return Opening(CHAIN, (Partial(f.args[1], v),), lambda d: f.fdiff(2) * d)
     if isinstance(f, ELEMENTARY):
         return Opening(CHAIN, (Partial(f.args[0], v),), lambda d: f.fdiff() * d)

@@ -12,7 +12,7 @@ import re
 from derive.printers.latex_spelling import escape, letter
 from derive.printers.prose import Vocabulary
 
-_NAMES = {"sigma", "delta", "Delta", "mu", "eta", "phi"}
+_NAMES = {"sigma", "delta", "Delta", "mu", "eta", "omega", "phi", "rho"}
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_^()\[\]/'=+*<>|. -]|\[\d+,\d+\])*")
 _VOCABULARY = Vocabulary(
     names=frozenset(_NAMES),

@@ -26,9 +26,12 @@ from derive.quantities import Index, Partial, Sigma, SigmaPrime, SigmaSecond
 GREEK = {
     "delta": "δ",
     "Delta": "Δ",
+    "Gamma": "Γ",
     "eta": "η",
     "lambda": "λ",
     "mu": "μ",
+    "omega": "ω",
+    "rho": "ρ",
     "sigma": "σ",
     "phi": "φ",
     "psi": "ψ",

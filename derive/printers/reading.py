@@ -56,10 +56,11 @@ from derive.quantities import (
     mu,
 )
 
-_OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "psi", "Rw", "Rb", "Rz", "Ra", "Rdelta")
-LAYERED = dict.fromkeys(_OF_A_LAYER, 1) | dict.fromkeys(("u", "Ru"), 2)
+_OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "Gamma", "psi")
+_ALONG = ("Rw", "Rb", "Rz", "Ra", "Rdelta")
+LAYERED = dict.fromkeys((*_OF_A_LAYER, *_ALONG), 1) | dict.fromkeys(("u", "Ru"), 2)
 _ORDER = (
-    *("Cost", "phi", "C", "F", "J", "G", "A", "w", "Rw", "u", "Ru"),
+    *("Cost", "phi", "C", "F", "J", "G", "A", "omega", "w", "Rw", "u", "Ru"),
     *("delta", "Delta", "psi", "Rdelta", "p", "U", "a", "Ra", "x", "y", "r", "z", "Rz", "b", "Rb"),
 )
 

@@ -20,12 +20,15 @@ _ELL = "\N{SCRIPT SMALL L}"
 _GREEK = {
     "delta": "\N{GREEK SMALL LETTER DELTA}",
     "Delta": "\N{GREEK CAPITAL LETTER DELTA}",
+    "Gamma": "\N{GREEK CAPITAL LETTER GAMMA}",
     "eta": "\N{GREEK SMALL LETTER ETA}",
     "lambda": "\N{GREEK SMALL LETTER LAMDA}",
     "mu": "\N{GREEK SMALL LETTER MU}",
+    "omega": "\N{GREEK SMALL LETTER OMEGA}",
     "pi": "\N{GREEK SMALL LETTER PI}",
     "phi": "\N{GREEK SMALL LETTER PHI}",
     "psi": "\N{GREEK SMALL LETTER PSI}",
+    "rho": "\N{GREEK SMALL LETTER RHO}",
     "sigma": "\N{GREEK SMALL LETTER SIGMA}",
 }
 

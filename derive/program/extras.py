@@ -13,16 +13,14 @@ from sympy import Expr, Indexed
 
 from derive.activations import A, Z, activation
 from derive.activations.second import second_derivative
-from derive.costs import Y
 from derive.equation import Equation
-from derive.loss_curvature import loss_curvature
 from derive.network import Network
 from derive.program.lowering import Computed, Lowering, LoweringError
 from derive.program.passes import compute_in_place, share_memory
 from derive.program.routines import Routine, Routines, computed, forward_equations, name_array, size_of
 from derive.program.statements import Program, Statement
 from derive.proof import Proof
-from derive.quantities import LossSecond, Partial, Ra, Rb, Rdelta, Ru, Rw, Rz, SigmaSecond, U, a, psi, t
+from derive.quantities import Partial, Ra, Rb, Rdelta, Ru, Rw, Rz, SigmaSecond, U, a, psi, t
 from derive.theorems.further import further
 
 
@@ -80,17 +78,14 @@ def _is_final(left: Expr) -> bool:
 
 
 def computed_along(network: Network, equation: Equation) -> Computed:
-    """Write sigma'' and the loss's second derivative as they are computed, and the rest as always."""
+    """Write sigma'' as it is computed, and the rest as always."""
 
     def sigma_second(layer: Expr, at: Expr) -> Expr:
         assert network.architecture is not None
         function = activation(network.architecture.activations[int(layer) - 2])
         return second_derivative(function).xreplace({A: a[at.indices], Z: at})
 
-    def loss_second(target: Expr, found: Expr) -> Expr:
-        return loss_curvature(network.cost).xreplace({Y: target, A: found})
-
-    rhs = equation.rhs.replace(SigmaSecond, sigma_second).replace(LossSecond, loss_second)
+    rhs = equation.rhs.replace(SigmaSecond, sigma_second)
     return Computed(equation, computed(network, replace(equation, rhs=rhs)).rhs)
 
 

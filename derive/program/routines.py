@@ -7,11 +7,11 @@ lowered and optimised as one program and then cut where one ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sympy import Expr, Indexed, IndexedBase, Integer, exp
+from sympy import Expr, Indexed, IndexedBase, Integer, exp, log
 
 from derive.activations import A, Activation, Z, activation
 from derive.calculus.derivation import Deriving
@@ -31,6 +31,7 @@ from derive.quantities import (
     Index,
     Loss,
     LossPrime,
+    LossSecond,
     N,
     Partial,
     Sigma,
@@ -40,6 +41,7 @@ from derive.quantities import (
     delta,
     e,
     m,
+    omega,
     q,
     total,
     u,
@@ -48,12 +50,15 @@ from derive.quantities import (
     y,
     z,
 )
+from derive.theorems import curved
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.backpropagation import Derived
+from derive.theorems.curved import NetworkStep
 from derive.theorems.descent import descent_update
 from derive.theorems.softmax import surprise
 
 DELTA_OF_OUTPUT = "Delta"
+WEIGHTS = "OMEGA"  # the array of the weights of the outputs, a constant of the package
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,18 @@ class Routines:
     primal: Routine
     dual: Routine
     descend: Routine
+    curved: CurvedRoutines | None = None
+
+
+@dataclass(frozen=True)
+class CurvedRoutines:
+    """The step of a loss that is no plain square: r and what H is made of, J, K = H J, and the systems."""
+
+    bend: Routine
+    differentiate: Routine
+    multiply: Routine
+    primal: Routine
+    dual: Routine
 
 
 def assemble(proof: Proof) -> Routines:
@@ -114,7 +131,7 @@ def assemble(proof: Proof) -> Routines:
     last = f"a{network.depth}"
     kept = weighted_inputs_needed([*backward, *rows, *cost])
     parameters = {name_array(derived.equation.lhs.v)[0] for derived in proof.mean if _of_parameter(derived)}
-    inputs = parameters | {"X", "Y"}
+    inputs = parameters | {"X", "Y", "J", WEIGHTS}
     gradients = {f"g{name}" for name in parameters}
     jacobians = {f"J{name}" for name in parameters}
 
@@ -147,6 +164,29 @@ def assemble(proof: Proof) -> Routines:
         primal=_primal(proof.step),
         dual=_dual(proof.step),
         descend=_descend(),
+        curved=None if proof.curved is None else _curved(proof.curved, build, forward, network, jacobians),
+    )
+
+
+def curved_equations(network: Network, found: NetworkStep) -> tuple[list[Computed], list[Computed]]:
+    """Return what comes before the rows of J, (2.15) and the diagonal of (2.16), and (2.17) after them."""
+    first = [found.slope.equation, *([] if found.diagonal is None else [found.diagonal])]
+    return [computed(network, equation) for equation in first], [computed(network, found.bent.equation)]
+
+
+def _curved(
+    found: NetworkStep,
+    build: Callable[..., list[Routine]],
+    forward: list[Computed],
+    network: Network,
+    jacobians: set[str],
+) -> CurvedRoutines:
+    first, last = curved_equations(network, found)
+    rows = [computed(network, derived.equation) for derived in found.rows]
+    _, bend, differentiate, multiply = build(jacobians | {"r", "K"}, forward, first, rows, last)
+    inputs = {"p", "J", "K", "r"}
+    return CurvedRoutines(
+        bend, differentiate, multiply, _primal(found.step, inputs), _dual(found.step, inputs)
     )
 
 
@@ -203,7 +243,10 @@ def computed(network: Network, equation: Equation) -> Computed:
     def loss_prime(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).slope().xreplace({Y: target, A: found})
 
-    rhs = equation.rhs.replace(LossPrime, loss_prime)
+    def loss_second(target: Expr, found: Expr) -> Expr:
+        return cost_of(network.cost).curvature().xreplace({Y: target, A: found})
+
+    rhs = equation.rhs.replace(LossPrime, loss_prime).replace(LossSecond, loss_second)
     return Computed(equation, rhs.replace(Sigma, sigma).replace(SigmaPrime, sigma_prime))
 
 
@@ -214,11 +257,19 @@ def computed_cost(network: Network) -> Computed:
     def loss(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).stable.xreplace({Y: target, A: found, Z: z[found.indices]})
 
-    if network.softmax:
-        i, j, last = Index("i", N), network.index("j", network.depth), network.depth
-        minus_log_a = surprise(m[last, i], z[last, i, j], q[last, i])  # a itself may be rounded to 0
-        return Computed(equation, total(y[i, j] * minus_log_a, i, j) / N)
-    return Computed(equation, Deriving(equation.rhs.replace(Loss, loss), network).tidy().done().result)
+    minus_log_a = IndexedBase("-log a")  # of a softmax in the form that is computed: a may be rounded to 0
+
+    def logarithm(found: Expr) -> Expr:
+        return -minus_log_a[found.indices]
+
+    def computed_logarithm(entry: Expr) -> Expr:
+        layer, i, _ = entry.indices
+        return surprise(m[layer, i], z[entry.indices], q[layer, i])
+
+    rhs = equation.rhs.replace(Loss, loss)
+    rhs = Deriving(rhs.replace(log, logarithm) if network.softmax else rhs, network).tidy().done().result
+    entries = {entry: computed_logarithm(entry) for entry in rhs.atoms(Indexed) if entry.base == minus_log_a}
+    return Computed(equation, rhs.xreplace(entries))
 
 
 # -- names and sizes -----------------------------------------------------------------------------------
@@ -229,7 +280,7 @@ def name_array(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
     if isinstance(quantity, Partial):
         name, axes = name_array(quantity.v)
         objective = quantity.f
-        if getattr(objective, "base", None) == F:
+        if getattr(objective, "base", None) in (F, curved.U):
             return f"J{name}", (*objective.indices, *axes)
         return f"g{name}", axes
     if quantity == Cost:
@@ -254,8 +305,10 @@ _BY_LAYER = {str(letter): str(letter) for letter in (m, e, q)} | {
     str(a): "a",
     str(delta): "d",
     DELTA_OF_OUTPUT: "d",
+    str(curved.GAMMA): "d",
 }
 _WHOLE = {
+    omega: WEIGHTS,
     x: "X",
     y: "Y",
     lm.r: "r",
@@ -265,6 +318,9 @@ _WHOLE = {
     lm.h: "h",
     lm.G: "G",
     lm.v: "v",
+    curved.rho: "r",
+    curved.D: "D",
+    curved.K: "K",
     lm.p_old: "p",
     lm.p_new: "p_new",
 }
@@ -293,14 +349,17 @@ def _flat(inputs: set[str], equations: list[tuple[Equation, IndexedBase | None]]
     return Routine(tuple(program.statements), program.axes, {})
 
 
-def _primal(step: lm.StepEquations) -> Routine:
+_GIVEN = frozenset({"p", "J", "r"})
+
+
+def _primal(step: lm.StepEquations, given: Set[str] = _GIVEN) -> Routine:
     steps = [(step.normal_matrix, None), (step.right_side, None), (step.primal, lm.h), (step.update, None)]
-    return _flat({"p", "J", "r"}, steps, "p_new")
+    return _flat(set(given), steps, "p_new")
 
 
-def _dual(step: lm.StepEquations) -> Routine:
+def _dual(step: lm.StepEquations, given: Set[str] = _GIVEN) -> Routine:
     steps = [(step.gram, None), (step.dual, lm.v), (step.back, None), (step.update, None)]
-    return _flat({"p", "J", "r"}, steps, "p_new")
+    return _flat(set(given), steps, "p_new")
 
 
 def _descend() -> Routine:

@@ -8,6 +8,7 @@ parameter moves; the learning rate enters through the cost, eta C, as the proof 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -17,7 +18,7 @@ from derive.equation import Equation
 from derive.program.lowering import Computed, plainly
 from derive.program.routines import computed, forward_equations, name_array
 from derive.proof import Proof
-from derive.quantities import Greatest, Index, Partial, eta
+from derive.quantities import Greatest, Index, Partial, eta, omega
 from derive.theorems.descent import descent_update, gradient
 from derive.theorems.levenberg_marquardt import p_old
 
@@ -50,7 +51,8 @@ def sample_step(proof: Proof) -> tuple[Assignment, ...]:
     steps = forward_equations(network)
     steps += [computed(network, equation) for equation in derived if not isinstance(equation.lhs, Partial)]
     steps += [plainly(_update(equation)) for equation in derived if isinstance(equation.lhs, Partial)]
-    return tuple(assignment for step in steps for assignment in _write_out(step))
+    weights = network.cost_terms.weights
+    return tuple(assignment for step in steps for assignment in _write_out(step, weights))
 
 
 def _update(equation: Equation) -> Equation:
@@ -62,7 +64,7 @@ def _update(equation: Equation) -> Equation:
     return Equation(f"{equation.number}, {step.number}", step.name, parameter, rhs)
 
 
-def _write_out(what: Computed) -> list[Assignment]:
+def _write_out(what: Computed, weights: Sequence[Expr]) -> list[Assignment]:
     equation = what.equation
     name, axes = name_array(equation.lhs)
     neurons = [axis for axis in axes if not _is_sample(axis)]
@@ -70,7 +72,7 @@ def _write_out(what: Computed) -> list[Assignment]:
     for place in product(*(range(1, int(axis.upper) + 1) for axis in neurons)):
         values = dict(zip(neurons, place, strict=True))
         target = "_".join([name, *map(str, place)])
-        parts, value = shared(_scalar(what.rhs, values))
+        parts, value = shared(_scalar(what.rhs, values, weights))
         found += [Assignment(symbol.name, part, equation) for symbol, part in parts]
         found.append(Assignment(target, value, equation))
     return found
@@ -113,18 +115,20 @@ def _named(expr: Expr, names: dict[Expr, Expr]) -> Expr:
     return expr.func(*(_named(arg, names) for arg in expr.args)) if expr.args else expr
 
 
-def _scalar(expr: Expr, values: dict[Index, int]) -> Expr:
+def _scalar(expr: Expr, values: dict[Index, int], weights: Sequence[Expr]) -> Expr:
+    if isinstance(expr, Indexed) and expr.base == omega:
+        return weights[values[expr.indices[0]] - 1]
     if isinstance(expr, Indexed):
         name, axes = name_array(expr)
         return Symbol("_".join([name, *(str(values[axis]) for axis in axes if not _is_sample(axis))]))
     if isinstance(expr, Sum):
         index, _, upper = expr.limits[0]
         inner = Sum(expr.function, *expr.limits[1:]) if expr.limits[1:] else expr.function
-        terms = (_scalar(inner, values | {index: m}) for m in range(1, int(upper) + 1))
+        terms = (_scalar(inner, values | {index: m}, weights) for m in range(1, int(upper) + 1))
         return Max(*terms) if isinstance(expr, Greatest) else Add(*terms)
     if not expr.args:
         return expr
-    return expr.func(*(_scalar(arg, values) for arg in expr.args))
+    return expr.func(*(_scalar(arg, values, weights) for arg in expr.args))
 
 
 def _is_sample(axis: Index) -> bool:

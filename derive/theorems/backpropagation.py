@@ -21,7 +21,6 @@ from sympy import Add, Expr, Integer, KroneckerDelta, Sum, preorder_traversal
 
 from derive.calculus.derivation import Derivation, Deriving
 from derive.calculus.rules import CHAIN, DEFINITION, PREMISE
-from derive.costs import QUADRATIC
 from derive.equation import Equation
 from derive.network import Network, Objective, array_of
 from derive.quantities import Direct, Index, N, Partial, a, b, total, w, x, y, z
@@ -51,7 +50,7 @@ def output_delta(network: Network, objective: Objective) -> Derived:
         work.differentiate()
         for slope in network.output_slopes() if network.cancels and not objective.extra else ():
             work.unfold(slope.lhs, slope.rhs, PREMISE, f"({slope.number})")
-    if network.cost != QUADRATIC and not objective.extra:
+    if not network.squares and not objective.extra:
         work.arrive_at_fraction()
     derivation = work.done()
     return _derived("1.1", "output delta", network, objective, last, (j,), derivation)

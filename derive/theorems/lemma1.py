@@ -14,9 +14,8 @@ from sympy import Add, Expr, Integer
 
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import differentiate
-from derive.costs import QUADRATIC
 from derive.network import Network, Objective, array_of, sample_cost
-from derive.quantities import L, LossPrime, SigmaPrime, a, b, delta, l, total, u, w, y, z
+from derive.quantities import L, LossPrime, SigmaPrime, a, b, delta, l, omega, total, u, w, y, z
 from derive.theorems.backpropagation import (
     Derived,
     backpropagation,
@@ -32,13 +31,16 @@ MAX_UNROLLED_DEPTH = 12
 def _output(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
     """Return the lemma's (1.1): sigma'(z) (a - y), and l'(y, a) sigma'(z) for another loss than the square.
 
-    For a softmax or a logistic output with its cross-entropy it is a - y.
+    For a softmax or a logistic output with its cross-entropy it is a - y. A factor of the cost and the weight
+    of the output multiply it.
     """
+    terms = network.cost_terms
+    share = terms.factor * (omega[j] if terms.weights else 1)
     difference = a[layer, i, j] - y[i, j]
     if network.softmax or network.cancels:
-        return difference
+        return share * difference
     slope = SigmaPrime(layer, z[layer, i, j])
-    return slope * (difference if network.cost == QUADRATIC else LossPrime(y[i, j], a[layer, i, j]))
+    return share * slope * (difference if network.squares else LossPrime(y[i, j], a[layer, i, j]))
 
 
 def _sample_delta(layer: Expr, i: Expr, j: Expr) -> Expr:

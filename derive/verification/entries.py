@@ -11,14 +11,14 @@ from typing import Any
 
 from sympy import Expr, Indexed, IndexedBase, Integer
 
-from derive.costs import QUADRATIC
 from derive.network import array_of
 from derive.program.lowering import plainly
-from derive.program.routines import name_array
+from derive.program.routines import WEIGHTS, name_array
 from derive.proof import Proof
 from derive.quantities import Cost, N, Partial, a, eta, mu, y
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.descent import gradient as descent_gradient
+from derive.verification.curved import CurvedEntries
 from derive.verification.expected import Knowledge, known
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import FLOAT, Class, Frame, Instance
@@ -34,20 +34,21 @@ class Entries:
         self.run, self.knowledge, self.proof = run, knowledge, proof
         self.sizes = proof.architecture.sizes
         self.count = Integer(proof.architecture.n_parameters)
-        self.squares = proof.architecture.cost == QUADRATIC
+        self.squares = proof.squares
         self.blocks = {item.name: item for item in proof.architecture.parameters}
         self.last = Integer(proof.architecture.depth)
         self.outputs = Integer(self.sizes[-1])
+        kinds = ("parameter", "g", "J", *(["U"] if proof.curved is not None else []))
         self._letters = {
             kind: [self._letter(kind, parameter) for parameter in proof.network.parameters()]
-            for kind in ("parameter", "g", "J")
+            for kind in kinds
         }
         run.after[("forward.py", "propagate")] = self._propagated
         run.after[("forward.py", "subtract_output")] = self._subtracted
-        run.before[("gradient.py", "backpropagate")] = lambda frame: self._meant(frame, "gradient", "g")
-        run.before[("lm_step.py", "differentiate")] = lambda frame: self._meant(frame, "rows", "J")
-        run.after[("gradient.py", "backpropagate")] = lambda frame: self._filled(frame, "gradient", "g")
-        run.after[("lm_step.py", "differentiate")] = lambda frame: self._filled(frame, "rows", "J")
+        run.before[("gradient.py", "backpropagate")] = lambda frame: self.meant(frame, "gradient", "g")
+        run.before[("lm_step.py", "differentiate")] = lambda frame: self.meant(frame, "rows", "J")
+        run.after[("gradient.py", "backpropagate")] = lambda frame: self.filled(frame, "gradient", "g")
+        run.after[("lm_step.py", "differentiate")] = lambda frame: self.filled(frame, "rows", "J")
 
     # -- inputs -----------------------------------------------------------------------------------------
 
@@ -80,7 +81,9 @@ class Entries:
             letter, lead = array
             neurons = parameter.indices[len(lead) :]
             return letter[(*lead, *(place(k, index.upper) for k, index in enumerate(neurons)))]
-        for derived in self.proof.mean if kind == "g" else self.proof.output:
+        rows = {"g": self.proof.mean, "J": self.proof.output}
+        rows["U"] = () if self.proof.curved is None else self.proof.curved.rows
+        for derived in rows[kind]:
             lhs = derived.equation.lhs
             if isinstance(lhs, Partial) and array_of(lhs.v) == array:
                 return known(plainly(derived.equation)).letter
@@ -108,6 +111,8 @@ class Entries:
         )
         if self.squares:  # else no file has a Levenberg-Marquardt step
             yield from self._steps()
+        if self.proof.curved is not None:
+            yield from CurvedEntries(self).all()
 
     def _steps(self) -> Iterator[tuple[str, str, Run]]:
         yield from (
@@ -121,12 +126,17 @@ class Entries:
 
     def _made(self, kind: str) -> Instance:
         file = {"Forward": "forward.py", "Gradient": "gradient.py", "Jacobian": "lm_step.py"}[kind]
-        found = self.run.global_name(self.run.sources[file], f"{kind}Workspace")
+        return self.made(f"{kind}Workspace", file)
+
+    def made(self, name: str, file: str) -> Instance:
+        """Return a workspace of a class for N samples."""
+        found = self.run.global_name(self.run.sources[file], name)
         if not isinstance(found, Class):
-            raise Refusal(f"{file} has no class {kind}Workspace")
+            raise Refusal(f"{file} has no class {name}")
         return self.run.create(found, [N, FLOAT], {})
 
-    def _method(self, made: Instance, name: str, *arguments: Any, **keywords: Any) -> Any:
+    def method(self, made: Instance, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """Call a method of an object."""
         return self.run.call(self.run.attribute(made, name), arguments, keywords)
 
     def _public(self, file: str, name: str, *more: Any) -> Any:
@@ -147,6 +157,8 @@ class Entries:
             raise Refusal("NAMES is not the list of parameters in the order of p")
         if self.run.global_name(self.run.sources["lm_step.py"], "N_OUTPUTS") != self.outputs:
             raise Refusal(f"N_OUTPUTS is not {self.outputs}")
+        if self.knowledge.weights and not isinstance(self.run.global_name(parameters, WEIGHTS), View):
+            raise Refusal(f"{WEIGHTS} does not hold the weights of the outputs")
 
     def unpacked(self) -> None:
         """Check unpack, and Views, which remembers what it unpacked last."""
@@ -160,7 +172,7 @@ class Entries:
         made = self.run.create(kind, [FLOAT], {})
         first, second = self.parameters(), self.parameters()
         for p in (first, first, second, first):
-            views = self._method(made, "of", p)
+            views = self.method(made, "of", p)
             self._check_views(views)
             if any(view.memory is not p.memory for view in views):
                 raise Refusal("Views.of gives the views of another array")
@@ -176,14 +188,14 @@ class Entries:
         if made is None:
             result = self._public("forward.py", "forward")
         else:
-            result = self._method(made, "forward", self.parameters(), self.samples(a))
-        self._is(result, a[(self.last, place(0, N), place(1, self.outputs))], "F(X)")
+            result = self.method(made, "forward", self.parameters(), self.samples(a))
+        self.is_letter(result, a[(self.last, place(0, N), place(1, self.outputs))], "F(X)")
 
     def _cost(self, made: Instance | None) -> None:
         if made is None:
             result = self._public("forward.py", "cost")
         else:
-            result = self._method(made, "cost", self.parameters(), self.samples(a), self.samples(y))
+            result = self.method(made, "cost", self.parameters(), self.samples(a), self.samples(y))
         self._check_cost(result)
 
     def _check_cost(self, result: Any) -> None:
@@ -193,19 +205,19 @@ class Entries:
     def gradient(self) -> None:
         """Check the gradient, into the workspace's own array and into one that is given."""
         given = (self.parameters(), self.samples(a), self.samples(y))
-        self._check_g(self._method(self._made("Gradient"), "gradient", *given))
+        self._check_g(self.method(self._made("Gradient"), "gradient", *given))
         out = Memory(self.count).whole()
-        result = self._method(self._made("Gradient"), "gradient", *given, out=out)
+        result = self.method(self._made("Gradient"), "gradient", *given, out=out)
         self._same(result, out)
         self._check_g(result)
 
     def cost_and_gradient(self) -> None:
         """Check both, likewise."""
         given = (self.parameters(), self.samples(a), self.samples(y))
-        result = self._method(self._made("Gradient"), "cost_and_gradient", *given)
+        result = self.method(self._made("Gradient"), "cost_and_gradient", *given)
         self._check_pair(result)
         out = Memory(self.count).whole()
-        result = self._method(self._made("Gradient"), "cost_and_gradient", *given, out=out)
+        result = self.method(self._made("Gradient"), "cost_and_gradient", *given, out=out)
         self._check_pair(result)
         self._same(result[1], out)
 
@@ -225,7 +237,7 @@ class Entries:
 
     def jacobian(self) -> None:
         """Check the Jacobian."""
-        self._check_J(self._method(self._made("Jacobian"), "jacobian", self.parameters(), self.samples(a)))
+        self._check_J(self.method(self._made("Jacobian"), "jacobian", self.parameters(), self.samples(a)))
 
     def public_jacobian(self) -> None:
         """Check the function of that name."""
@@ -234,7 +246,7 @@ class Entries:
     def residual_and_jacobian(self) -> None:
         """Check both."""
         given = (self.parameters(), self.samples(a), self.samples(y))
-        result = self._method(self._made("Jacobian"), "residual_and_jacobian", *given)
+        result = self.method(self._made("Jacobian"), "residual_and_jacobian", *given)
         if not isinstance(result, tuple) or len(result) != 2:
             raise Refusal("expected a residual and a Jacobian")
         self._check_r(result[0])
@@ -244,7 +256,7 @@ class Entries:
         """Check a Levenberg-Marquardt step, given J and r."""
         given = [self.vector(lm.p_old, lm.s), self.vector(lm.J, lm.M, lm.s), self.vector(lm.r, lm.M), mu]
         result = self.run.call(self.run.function("lm_step.py", name), given, {})
-        self._is(result, lm.p_new[place(0, lm.s)], "p + h")
+        self.is_letter(result, lm.p_new[place(0, lm.s)], "p + h")
 
     def public_step(self, name: str) -> None:
         """Check that a step is taken with the residual and the Jacobian at p."""
@@ -276,11 +288,12 @@ class Entries:
         p = self.vector(lm.p_old, lm.s, constant=False)
         g = self.vector(descent_gradient, lm.s, constant=False)
         self.run.call(self.run.function("train.py", "descend"), [p, g, eta], {})
-        self._is(p, lm.p_new[place(0, lm.s)], "p - eta g")
+        self.is_letter(p, lm.p_new[place(0, lm.s)], "p - eta g")
 
     # -- what must hold ---------------------------------------------------------------------------------
 
-    def _is(self, result: Any, letter: Indexed, what: str) -> None:
+    def is_letter(self, result: Any, letter: Indexed, what: str) -> None:
+        """Check that what a function returns is the value of a letter."""
         if not isinstance(result, View):
             raise Refusal(f"what is returned is not {what}")
         value = result.read()
@@ -288,12 +301,13 @@ class Entries:
             raise Refusal(f"what is returned is not {what}")
 
     def _check_g(self, result: Any) -> None:
-        self._check_blocks(result, "g", (self.count,))
+        self.check_blocks(result, "g", (self.count,))
 
     def _check_J(self, result: Any) -> None:
-        self._check_blocks(result, "J", (N * self.outputs, self.count))
+        self.check_blocks(result, "J", (N * self.outputs, self.count))
 
-    def _check_blocks(self, result: Any, kind: str, shape: tuple[Expr, ...]) -> None:
+    def check_blocks(self, result: Any, kind: str, shape: tuple[Expr, ...]) -> None:
+        """Check a gradient or a Jacobian, block by block in the order of p."""
         name = "the gradient" if kind == "g" else "the Jacobian"
         if not isinstance(result, View) or not result.plain or result.shape != shape:
             raise Refusal(f"what is returned is not {name}")
@@ -329,23 +343,25 @@ class Entries:
                 raise Refusal(f"({number}) does not follow for {name}: it holds something else")
 
     def _subtracted(self, frame: Frame) -> None:
-        self._holds(frame.names.get("r"), lm.r[place(0, N), place(1, self.outputs)], "r")
+        self.holds(frame.names.get("r"), lm.r[place(0, N), place(1, self.outputs)], "r")
 
-    def _meant(self, frame: Frame, name: str, kind: str) -> None:
+    def meant(self, frame: Frame, name: str, kind: str) -> None:
         """Say which derivative each array of a tuple is meant for."""
         given = frame.names.get(name)
         for view, letter in zip(given if isinstance(given, tuple) else (), self._letters[kind], strict=False):
             if isinstance(view, View):
                 view.memory.wanted[view.start, view.stop] = letter
 
-    def _filled(self, frame: Frame, name: str, kind: str) -> None:
+    def filled(self, frame: Frame, name: str, kind: str) -> None:
+        """Check each array of a tuple once a function has filled them."""
         given = frame.names.get(name)
         if not isinstance(given, tuple) or len(given) != len(self.blocks):
             raise Refusal(f"expected {len(self.blocks)} arrays to fill")
         for view, letter, block in zip(given, self._letters[kind], self.blocks, strict=True):
-            self._holds(view, letter, f"{kind}{block}")
+            self.holds(view, letter, f"{kind}{block}")
 
-    def _holds(self, view: Any, letter: Expr, name: str) -> None:
+    def holds(self, view: Any, letter: Expr, name: str) -> None:
+        """Check that an array holds the value of a letter."""
         held = view.memory.held.get((view.start, view.stop)) if isinstance(view, View) else None
         if not isinstance(held, Held) or not self.knowledge.holds(held, letter):
             raise Refusal(f"({self.knowledge.of(letter).number}) does not follow for {name}")

@@ -16,6 +16,7 @@ from derive.program.lowering import Computed, plainly
 from derive.program.routines import (
     computed,
     computed_cost,
+    curved_equations,
     forward_equations,
     name_array,
     weighted_inputs_needed,
@@ -23,7 +24,7 @@ from derive.program.routines import (
 from derive.proof import Proof
 from derive.quantities import Cost, Index, N, Partial, a, m, q, z
 from derive.theorems import levenberg_marquardt as lm
-from derive.verification.spelling import as_code, rounded
+from derive.verification.spelling import as_code, constant, rounded
 from derive.verification.values import Group, Held, place
 
 
@@ -43,8 +44,10 @@ class Knowledge:
     def __init__(self, proof: Proof, equations: Iterable[Computed]) -> None:
         """Read equations; ``kept`` are the letters that the tuple ``activations`` of a package holds."""
         self._network = proof.network
+        self.weights = tuple(constant(weight) for weight in proof.network.cost_terms.weights)
         self._linear = linear_layers(proof.architecture)
-        self.systems = ((proof.step.primal, lm.h), (proof.step.dual, lm.v))
+        step = proof.step if proof.curved is None else proof.curved.step
+        self.systems = ((step.primal, lm.h), (step.dual, lm.v))
         self._by_key: dict[tuple[Group, str], list[Known]] = {}
         self._by_letter: dict[Expr, Known] = {}
         self._aliases: dict[tuple[Expr, ...], Known] = {}
@@ -149,7 +152,12 @@ def array_equations(proof: Proof) -> list[Computed]:
     network = proof.network
     derived = [computed(network, item.equation) for item in (*proof.mean, *proof.output)]
     cost = [computed_cost(network), plainly(residual_equation(network))]
-    steps = [plainly(step) for step in step_list(proof.step)]
+    if proof.curved is None:
+        steps = [plainly(step) for step in step_list(proof.step)]
+    else:
+        first, last = curved_equations(network, proof.curved)
+        rows = [computed(network, item.equation) for item in proof.curved.rows]
+        steps = [*first, *rows, *last, *(plainly(step) for step in step_list(proof.curved.step))]
     return [*forward_equations(network), *cost, *derived, *steps]
 
 

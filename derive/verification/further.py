@@ -68,8 +68,8 @@ class FurtherEntries(Entries):
             if key in _FILLS:
                 self._letters[key] = [self._entry(key, block) for block in self.blocks]
                 where = (self.file, _FILLS[key])
-                run.before[where] = partial(self._meant, name="product", kind=key)
-                run.after[where] = partial(self._filled, name="product", kind=key)
+                run.before[where] = partial(self.meant, name="product", kind=key)
+                run.after[where] = partial(self.filled, name="product", kind=key)
 
     def _entry(self, key: str, block: str) -> Expr:
         """Return the letter for the block of a product that belongs to a W or b."""
@@ -126,10 +126,10 @@ class FurtherEntries(Entries):
     def _workspace(self, key: str) -> None:
         """Check a method, into the workspace's own array and, where it can, into one that is given."""
         kind, method = _WORKSPACES[key]
-        self._check(key, self._method(self._of(kind), method, *self._given(key)))
+        self._check(key, self.method(self._of(kind), method, *self._given(key)))
         if key in (HESSIAN_PRODUCT, GAUSS_NEWTON_PRODUCT):
             out = Memory(self.count).whole()
-            result = self._method(self._of(kind), method, *self._given(key), out=out)
+            result = self.method(self._of(kind), method, *self._given(key), out=out)
             self._same(result, out)
             self._check(key, result)
 
@@ -148,7 +148,7 @@ class FurtherEntries(Entries):
         what = key.replace("_", " ")
         if key not in _FILLS:
             letter = self._last(key)
-            self._is(result, letter, f"the {what}, {name_along(letter)[0]}")
+            self.is_letter(result, letter, f"the {what}, {name_along(letter)[0]}")
             return
         if not isinstance(result, View) or not result.plain or result.shape != (self.count,):
             raise Refusal(f"what is returned is not the {what}")

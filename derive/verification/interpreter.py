@@ -158,6 +158,10 @@ class Interpreter(Expressions):
                 raise self._located(frame, node.body[-1], str(refusal)) from None
         return result
 
+    def bind(self, function: Function, given: Sequence[Any]) -> dict[str, Any]:
+        """Return the names that a function's arguments get."""
+        return self._bind(function, given, {})
+
     def _bind(self, function: Function, given: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
         arguments = function.node.args
         names = [argument.arg for argument in arguments.args]

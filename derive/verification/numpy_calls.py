@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Indexed, Integer
 
+from derive.quantities import omega
 from derive.verification.calls import ELEMENTWISE, SPECIAL, elementwise, number
 from derive.verification.expected import Known
 from derive.verification.functions import Where
 from derive.verification.objects import FLOAT
-from derive.verification.values import Memory, Refusal, Value, View, fresh
+from derive.verification.values import Held, Memory, Refusal, Value, View, fresh, place
 
 if TYPE_CHECKING:
     from derive.verification.interpreter import Interpreter
@@ -51,6 +52,8 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
         case "linalg.solve":
             _only(name, arguments, 2, keywords)
             return _solve(run, *(_array(name, argument).read() for argument in arguments))
+        case "array":
+            return _weights(run, arguments, keywords)
         case "empty":
             return _empty(arguments, keywords)
         case "asarray":
@@ -119,6 +122,15 @@ def _solve(run: Interpreter, matrix: Value, right: Value) -> View:
     number, value = solution(run.knowledge, run.contractions, matrix, right)
     run.frames[-1].stores.append(Known(number, value.expr, value.expr, value.leaves))
     return fresh(value)
+
+
+def _weights(run: Interpreter, arguments: list[Any], keywords: dict[str, Any]) -> View:
+    """Return the array of the weights of the outputs, the only one that packages write down."""
+    if keywords or len(arguments) != 1 or arguments[0] != run.knowledge.weights or not arguments[0]:
+        raise Refusal("OMEGA does not hold the weights of the outputs: np.array is known for nothing else")
+    size = Integer(len(arguments[0]))
+    held = Held(omega[place(0, size)], (size,))
+    return Memory(size, (), {(Integer(0), size): held}, constant=True).whole()
 
 
 def _empty(arguments: list[Any], keywords: dict[str, Any]) -> View:

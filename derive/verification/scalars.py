@@ -12,7 +12,7 @@ from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
 from derive.network import array_of
 from derive.program.routines import computed, forward_equations
 from derive.proof import Proof
-from derive.quantities import Index, N, Partial, a, eta, y
+from derive.quantities import Index, N, Partial, a, eta, omega, y
 from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient
 from derive.theorems.levenberg_marquardt import p_old
@@ -21,7 +21,7 @@ from derive.verification.expected import Knowledge, Known
 from derive.verification.functions import Largest, Maximum, over
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import Frame, Located, Trace
-from derive.verification.spelling import as_code
+from derive.verification.spelling import as_code, constant
 from derive.verification.values import Refusal, place
 
 _PART = re.compile(r"t[0-9]+")
@@ -31,6 +31,8 @@ I = place(0, N)  # noqa: E741 - the sample at hand
 def scalar_knowledge(proof: Proof) -> Knowledge:
     """Return (0.2), (0.3), the deltas of eta C and the moved parameters, entry by entry."""
     knowledge = Knowledge(proof, ())
+    given = enumerate(proof.network.cost_terms.weights, start=1)
+    weights = {omega[j]: constant(weight) for j, weight in given}
     derived = [computed(proof.network, item.equation) for item in proof.scaled]
     update = descent_update()
     (q,) = update.lhs.indices
@@ -47,7 +49,7 @@ def scalar_knowledge(proof: Proof) -> Knowledge:
             letter = _entry(quantity, places)
             if quantity is not lhs:
                 letter = moved(letter)
-            knowledge.add(Known(number, letter, _entry(rhs, places), ()))
+            knowledge.add(Known(number, letter, _entry(rhs, places).xreplace(weights), ()))
     return knowledge
 
 

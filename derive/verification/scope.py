@@ -30,6 +30,7 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("hessian.py", "hessian"): "calls the product, which is proved, for each column",
     ("parameters.py", "check_count"): "refuses a bad number of samples",
     ("lm_step.py", "_prepare"): "checks mu; proved where a step calls it",
+    ("curved_step.py", "_prepare"): "checks mu; proved where a step calls it",
 }
 
 

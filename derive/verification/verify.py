@@ -17,6 +17,7 @@ from derive.program.lowering import plainly
 from derive.proof import Proof, prove
 from derive.special import source as special_source
 from derive.theorems.descent import descent_update
+from derive.verification.curved import FILE as CURVED
 from derive.verification.entries import Entries
 from derive.verification.expected import Knowledge, array_equations
 from derive.verification.further import Further, FurtherEntries
@@ -87,7 +88,7 @@ def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
     if "special.py" in sources and not _special(files["special.py"]):
         message = "differs from the functions that packages carry, which are trusted as they stand"
         findings.append(Finding("special.py", 1, "", "", message))
-    needed = (*NEEDED, *map(module, verifier.extras))
+    needed = (*NEEDED, *([] if proof.curved is None else [CURVED]), *map(module, verifier.extras))
     missing = [name for name in needed if name not in files]
     findings += [Finding(name, 1, "", "", "is missing") for name in missing]
     if findings:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# ac5c65837685be97232d99129899f2df4584a0149f555c27438a85c20c6c1d77
+# 34afe6b9cdc16508ccd611e9f2585c24a6ce9e49729c13ddd75849b9ceb0422c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

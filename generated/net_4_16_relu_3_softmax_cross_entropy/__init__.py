@@ -2,19 +2,20 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# f7902aa7e90e360d24a149798948867c609a3c05665b552c204e1ded2eec4986
+# 44cad6a3536fc2a61271b185f9f34a8ff788576b68a013187ce96d43061bd240
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 
-Forward pass, gradient, Jacobian and training.
+Forward pass, gradient, Levenberg-Marquardt step and training.
 Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float64 vector p.
 """
 
+from .curved_step import StepWorkspace, lm_step, lm_step_dual, lm_step_primal
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
 from .lm_step import JacobianWorkspace, jacobian, residual
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
-from .train import StopReason, TrainingResult, gradient_descent, sgd
+from .train import StopReason, TrainingResult, gradient_descent, levenberg_marquardt, sgd
 
 __all__ = [
     "N_PARAMETERS",
@@ -22,6 +23,7 @@ __all__ = [
     "ForwardWorkspace",
     "GradientWorkspace",
     "JacobianWorkspace",
+    "StepWorkspace",
     "StopReason",
     "TrainingResult",
     "cost",
@@ -31,6 +33,10 @@ __all__ = [
     "gradient_descent",
     "initial_parameters",
     "jacobian",
+    "levenberg_marquardt",
+    "lm_step",
+    "lm_step_dual",
+    "lm_step_primal",
     "pack",
     "residual",
     "sgd",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# f7902aa7e90e360d24a149798948867c609a3c05665b552c204e1ded2eec4986
+# 44cad6a3536fc2a61271b185f9f34a8ff788576b68a013187ce96d43061bd240
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from . import N_PARAMETERS, initial_parameters
+from . import N_PARAMETERS, initial_parameters, lm_step_dual, lm_step_primal
 from .forward import ForwardWorkspace, mean_cost
 from .gradient import GradientWorkspace
 from .lm_step import JacobianWorkspace
@@ -65,6 +65,9 @@ def main() -> int:
         ("Jacobian against complex step", relative(J, J_complex), 1e-12),
         ("Jacobian against central differences", relative(J, J_central), 1e-6),
     ]
+    if N_PARAMETERS <= 2000:
+        primal, dual = lm_step_primal(p, X, Y, 0.1), lm_step_dual(p, X, Y, 0.1)
+        checks.append(("primal against dual step", relative(primal - p, dual - p), 1e-9))
     written_out, by_arrays = p.copy(), p.copy()
     sample_steps(written_out, X[1:2], Y[1:2], 1.0)
     descend(by_arrays, GradientWorkspace(1).gradient(p, X[1:2], Y[1:2]), 1.0)

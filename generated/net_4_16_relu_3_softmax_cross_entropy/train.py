@@ -2,11 +2,11 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# f7902aa7e90e360d24a149798948867c609a3c05665b552c204e1ded2eec4986
+# 44cad6a3536fc2a61271b185f9f34a8ff788576b68a013187ce96d43061bd240
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 4-16:relu-3:softmax with cross-entropy.
 
-Gradient descent, its stochastic forms.
+Gradient descent, its stochastic forms, Levenberg-Marquardt.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .curved_step import StepWorkspace, solve
 from .forward import ForwardWorkspace
 from .gradient import GradientWorkspace
 from .parameters import Array, as_parameters, as_samples
@@ -216,6 +217,84 @@ class _Batches:
             np.take(self.X, rows, axis=0, out=self.inputs, mode="clip")
             np.take(self.Y, rows, axis=0, out=self.targets, mode="clip")
             descend(p, self.work.gradient(p, self.inputs, self.targets), eta)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def levenberg_marquardt(
+    p: ArrayLike,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    mu: float = 1.0,
+    steps: int = 200,
+    goal: float = 0.0,
+    gtol: float = 0.0,
+    xtol: float = 0.0,
+    mu_min: float = 1e-12,
+    mu_max: float = 1e12,
+    callback: Callback | None = None,
+) -> TrainingResult:
+    """Take Levenberg-Marquardt steps, each accepted only if it lowers the cost.
+
+    An accepted step divides the damping mu by ten, a rejected one multiplies it by ten (Marquardt's
+    rule), within mu_min and mu_max; ``steps`` counts the accepted ones. Stops when the cost is at most
+    ``goal``, the norm of the gradient at most ``gtol`` or a step at most ``xtol`` times the norm of p;
+    ``callback(step, p, cost)`` is called at every accepted step and stops the run by returning True.
+
+    Raises:
+        TypeError: if p, X or Y is not made of real numbers.
+        ValueError: if a shape or a setting is wrong, or an entry is not finite.
+    """
+    p, (X, Y) = as_parameters(p).copy(), as_samples(X, Y)
+    _check(mu=mu, mu_min=mu_min, mu_max=mu_max, steps=steps, goal=goal, gtol=gtol, xtol=xtol)
+    if not mu_min <= mu <= mu_max:
+        raise ValueError(f"mu: expected mu_min <= mu <= mu_max, got {mu_min!r}, {mu!r}, {mu_max!r}")
+    work, whole = StepWorkspace(len(X)), ForwardWorkspace(len(X))
+    slope = GradientWorkspace(len(X)) if gtol > 0 else None
+    recorder = _Recorder(goal, callback)
+    step, evaluations = 0, 1
+    cost = whole.cost(p, X, Y)
+    reason = None
+    try:
+        reason = recorder.record(step, p, cost)
+        while reason is None and step < steps:
+            if slope is not None and float(np.linalg.norm(slope.gradient(p, X, Y))) <= gtol:
+                reason = StopReason.GRADIENT
+                break
+            J, K, r = work.linearise(p, X, Y)
+            evaluations += 1
+            while True:
+                trial = _trial(p, J, K, r, mu)
+                cost_trial = np.inf if trial is None else whole.cost(trial, X, Y)
+                evaluations += 1
+                if trial is not None and cost_trial < cost:
+                    break
+                mu *= 10.0
+                if mu > mu_max:
+                    reason = StopReason.DAMPING
+                    break
+            if reason is not None or trial is None:
+                break
+            small = float(np.linalg.norm(trial - p)) <= xtol * float(np.linalg.norm(p))
+            p, cost, mu = trial, cost_trial, max(mu / 10.0, mu_min)
+            step += 1
+            reason = recorder.record(step, p, cost)
+            if reason is None and small:
+                reason = StopReason.STEP_SIZE
+    except KeyboardInterrupt:
+        reason = StopReason.INTERRUPTED
+    return TrainingResult(
+        p, cost, step, evaluations, reason or StopReason.STEPS, tuple(recorder.history)
+    )
+
+
+def _trial(p: Array, J: Array, K: Array, r: Array, mu: float) -> Array | None:
+    """Return the new p, or None where the system cannot be solved in float64."""
+    try:
+        trial = solve(p, J, K, r, mu)
+    except np.linalg.LinAlgError:
+        return None
+    return trial if bool(np.isfinite(trial).all()) else None
 
 
 def _draw(

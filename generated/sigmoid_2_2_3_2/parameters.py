@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# b32363e5f76251007e3ce5e4a6c28a150f059740520076a3fdae0bba43ec30cb
+# 494e35fbc46ba24d7cb0f2a9543f89f81198d07496ef5ec734bb472a67489e56
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 2-2-3-2, and checks on what comes in.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 0d4b19c3be2664110113302c89ce2c9ae2da160646c116a1b0eeb7d83e019eb9
+# f9cd06a7aee6857819dd314e4b5038b3b0acd64c8a65a7d8283242c92aa5834b
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-8-8-2, its cost and its residual."""
 
