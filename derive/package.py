@@ -96,12 +96,9 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     squares = proof.squares
     terms = cost_of(architecture.cost)
     targets = terms.targets
-    whole = {
-        "steps": squares or curved is not None,
-        "curved": curved is not None,
-        "cost_function": "total_cost" if terms.summed else "mean_cost",
-        "weighted": bool(terms.weights),
-    }
+    step = {"steps": squares or curved is not None, "curved": curved is not None}
+    cost_function = {"cost_function": "total_cost" if terms.summed else "mean_cost"}
+    weighted = {"weighted": bool(terms.weights)}
     scalars = worthwhile(proof)
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
 
@@ -113,14 +110,17 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
     backward = _others(routines.backpropagate, [*activations, *spare])
     rows = _others(routines.differentiate, [*activations, *spare])
     files: dict[str, dict[str, Any]] = {
-        "__init__.py": {"squares": squares},
+        "__init__.py": {**step, "squares": squares},
         "__main__.py": {
+            **cost_function,
+            "steps": step["steps"],
             "targets": targets,
             "scalars": scalars,
             "n_inputs": inputs,
             "n_outputs": outputs,
         },
         "parameters.py": {
+            **weighted,
             "sizes": tuple_code(list(map(str, architecture.sizes)), 0),
             "n_parameters": architecture.n_parameters,
             "names": tuple_code([f'"{name}"' for name in names], 0),
@@ -133,6 +133,8 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "weights": tuple_code([repr(float(weight)) for weight in terms.weights], 0),
         },
         "forward.py": {
+            **weighted,
+            **cost_function,
             "special": special_functions(routines.propagate, routines.mean_cost),
             "n_inputs": inputs,
             "n_outputs": outputs,
@@ -143,6 +145,8 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "memory": _memory(routines.mean_cost, activations, cost_work, spare),
         },
         "gradient.py": {
+            **weighted,
+            **cost_function,
             "special": special_functions(routines.backpropagate),
             "conventions": _conventions(architecture),
             "backpropagate": _function(
@@ -165,17 +169,21 @@ def contexts(proof: Proof) -> dict[str, dict[str, Any]]:
             "primal": _function(routines.primal, []),
             "dual": _function(routines.dual, []),
         },
-        "train.py": {"squares": squares, "scalars": scalars, "descend": _function(routines.descend, [])},
+        "train.py": {
+            **step,
+            "squares": squares,
+            "scalars": scalars,
+            "descend": _function(routines.descend, []),
+        },
     }
     if curved is not None:
-        files["curved_step.py"] = _curved_context(proof, curved, lent, known, (activations, spare))
+        files["curved_step.py"] = weighted | _curved_context(proof, curved, lent, known, (activations, spare))
     memories = [context["memory"] for context in files.values() if "memory" in context]
     files["parameters.py"]["fixed"] = any(memory.fixed for memory in memories)
     if any(context.get("special") for context in files.values()):
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
-    shared |= whole
     return {name: shared | context for name, context in files.items()}
 
 

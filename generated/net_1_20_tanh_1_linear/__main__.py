@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# a961088219f0ed80797cbeda35db62a01ce1812b68456487d31fac152519fac5
+# d81b7ff49d0d2f697263da4e85d0d635b95441a8520ec057cbd60e1819ef418b
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

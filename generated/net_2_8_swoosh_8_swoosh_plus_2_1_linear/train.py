@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 9cbb6777163237a9595ae7f38e4599cbbfe96149d85c598fdcae6999e4653729
+# ed56bdab6da4ec07728d9d7b213fa131a66a33986c40fed5e5ae4a1ffb3520e8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 2-8:swoosh-8:swoosh+2-1:linear.
 

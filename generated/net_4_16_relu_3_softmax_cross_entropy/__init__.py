@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# e96da01a971138c9f1f19bac4851bdfd053333dbdf3f22e6f9f745d0be1a00c2
+# 48101d1d0a840c77c57d74ea4c408f11fac45a0f1264b4e13f7301bb92d9f175
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 9f7edebef8d534451a8be11c5aaaa641ed53d88d9c9ee21d87551feaf8a0bf8e
+# 8db4e82b69d3a3ea5d2344ebec5a7f16ef4397c5d0c689d2f7bbc057f4a99b1c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 4e04fad644fe419458b5e24aa088d3073fd10dbc2c4145db2e2c0b4c98823614
+# ba337234eebbe00ef10dfa42d2249d1d240bdb1a3e0aaf7e2d10cf6e9ab2e155
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-8-8-2."""
 
