@@ -81,12 +81,9 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     squares = proof.squares
     terms = cost_of(architecture.cost)
     targets = terms.targets
-    whole = {
-        "steps": squares or curved is not None,
-        "curved": curved is not None,
-        "cost_function": "total_cost" if terms.summed else "mean_cost",
-        "weighted": bool(terms.weights),
-    }
+    step = {"steps": squares or curved is not None, "curved": curved is not None}
+    cost_function = {"cost_function": "total_cost" if terms.summed else "mean_cost"}
+    weighted = {"weighted": bool(terms.weights)}
     scalars = worthwhile(proof)
     inputs, outputs = architecture.sizes[0], architecture.sizes[-1]
 
@@ -98,8 +95,10 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     backward = others(routines.backpropagate, [*activations, *spare])
     rows = others(routines.differentiate, [*activations, *spare])
     files: dict[str, dict[str, Any]] = {
-        "__init__.py": {"squares": squares, "extras": extras},
+        "__init__.py": {**step, "squares": squares, "extras": extras},
         "__main__.py": {
+            **cost_function,
+            "steps": step["steps"],
             "extras": extras,
             "through_outputs": output_letter(proof.network) == a,
             "last": _last_layer(architecture),
@@ -109,6 +108,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "n_outputs": outputs,
         },
         "parameters.py": {
+            **weighted,
             "sizes": tuple_code(list(map(str, architecture.sizes)), 0),
             "n_parameters": architecture.n_parameters,
             "names": tuple_code([f'"{name}"' for name in names], 0),
@@ -121,6 +121,8 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "weights": tuple_code([repr(float(weight)) for weight in terms.weights], 0),
         },
         "forward.py": {
+            **weighted,
+            **cost_function,
             "special": special_functions(routines.propagate, routines.mean_cost),
             "n_inputs": inputs,
             "n_outputs": outputs,
@@ -131,6 +133,8 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "memory": memory_of(routines.mean_cost, activations, cost_work, spare),
         },
         "gradient.py": {
+            **weighted,
+            **cost_function,
             "special": special_functions(routines.backpropagate),
             "conventions": _conventions(architecture),
             "backpropagate": function(
@@ -153,17 +157,21 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "primal": function(routines.primal, []),
             "dual": function(routines.dual, []),
         },
-        "train.py": {"squares": squares, "scalars": scalars, "descend": function(routines.descend, [])},
+        "train.py": {
+            **step,
+            "squares": squares,
+            "scalars": scalars,
+            "descend": function(routines.descend, []),
+        },
     }
     files |= extra_contexts(proof, routines, names, extras)
     if curved is not None:
-        files["curved_step.py"] = _curved_context(proof, curved, lent, known, (activations, spare))
+        files["curved_step.py"] = weighted | _curved_context(proof, curved, lent, known, (activations, spare))
     files["parameters.py"]["fixed"] = any(memory.fixed for memory in _memories(files.values()))
     if any(context.get("special") for context in files.values()):
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
-    shared |= whole
     return {name: shared | context for name, context in files.items()}
 
 

@@ -23,12 +23,10 @@ from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.brute_force import affordable, prove_by_brute_force
-from derive.theorems.convex import NO_STEP, VERDICT, curvature_is_nonnegative, prove_step
+from derive.theorems.convex import VERDICT, no_step, of_squares, prove_step
 from derive.theorems.curved import (
     GAMMA,
     NetworkStep,
-    curvature_in_outputs,
-    is_identity,
     network_step,
 )
 from derive.theorems.descent import descent_update, prove_descent
@@ -86,7 +84,7 @@ class Proof:
     @property
     def squares(self) -> bool:
         """True if the Levenberg-Marquardt step is that of a sum of squares: the curvature is the identity."""
-        return not self.network.softmax and is_identity(curvature_in_outputs(self.network).equation)
+        return of_squares(self.network)
 
     @property
     def holds(self) -> bool:
@@ -210,11 +208,10 @@ def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
 
 def _curved(network: Network) -> tuple[NetworkStep | None, list[Verdict]]:
     """Derive the step for a loss that is no plain square, if its curvature is positive semidefinite."""
-    curvature = curvature_in_outputs(network)
-    if is_identity(curvature.equation):
+    if of_squares(network):
         return None, []
-    if not curvature_is_nonnegative(network):
-        return None, [Verdict(VERDICT, NO_STEP, None)]
+    if reason := no_step(network):
+        return None, [Verdict(VERDICT, reason, None)]
     found = network_step(network)
     out = found.objective
     return found, [

@@ -20,6 +20,7 @@ from derive.calculus import derivation, rules
 from derive.errors import NotProvedError, UserError
 from derive.generate import Package, drift, generate, write
 from derive.package import render
+from derive.quantities import Sigma
 from derive.verification.verify import architecture_of, read_package
 
 GENERATED = Path(__file__).parents[1] / "generated"
@@ -300,7 +301,7 @@ def test_nothing_is_emitted_from_a_wrong_rule(
 def test_nothing_is_emitted_where_the_activations_derivative_is_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "SigmaPrime", lambda *given: Integer(1))
+    monkeypatch.setattr(Sigma, "fdiff", lambda *_: Integer(1))
     with pytest.raises(NotProvedError, match=r"nothing is emitted$"):
         write(generate("2-1-2"), tmp_path)
     assert list(tmp_path.iterdir()) == []

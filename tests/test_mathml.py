@@ -81,6 +81,7 @@ def linear(node: ElementTree.Element) -> str:
         return " "
     if node.tag in TOKENS:
         plain = {"δ": "delta", "Δ": "Delta", "σ": "s", "μ": "mu", "η": "eta", "λ": "lambda", "φ": "phi"}
+        plain |= {"ρ": "rho", "ω": "omega", "Γ": "Gamma"}
         return f" {text} " if text in "=+-" and text else plain.get(text, "d" if text == "∂" else text)
     if node.tag == "mfrac":
         above, below = parts

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from derive.architecture import Architecture
 from derive.costs import SOFTMAX
-from derive.theorems.convex import convex_step
+from derive.network import Network
+from derive.theorems.convex import convex_step, of_squares
 from derive.theorems.cost import cost
 from derive.theorems.damping import levenberg_marquardt
 from derive.theorems.descent import steepest_descent
@@ -24,6 +25,13 @@ def theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
         names = sorted(set(architecture.activations))
         own = [] if architecture.plain else [wiring(architecture)]
         own += [slopes(name for name in names if name != SOFTMAX), *([softmax()] if SOFTMAX in names else [])]
-    steps = (steepest_descent(), levenberg_marquardt(), convex_step(), woodbury(), gram())
+    squares = architecture is not None and of_squares(Network(architecture))
+    steps = [
+        steepest_descent(),
+        levenberg_marquardt(),
+        *([] if squares else [convex_step()]),
+        woodbury(),
+        gram(),
+    ]
     given = None if architecture is None else architecture.cost
     return (*own, cost(), *steps, *further_theorems(given))

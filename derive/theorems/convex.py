@@ -42,6 +42,7 @@ from derive.theorems.levenberg_marquardt import A, J, M, StepEquations, g, h, ph
 from derive.theorems.theorem import Given, Part, Theorem, proved
 
 NO_STEP = "not proved: Levenberg-Marquardt needs a convex loss, so no step of it is emitted; use descent"
+FLAT = "the loss is nowhere curved, so no Levenberg-Marquardt step is emitted; use descent"
 VERDICT = "the curvature of the cost in the outputs is positive semidefinite"
 
 
@@ -165,14 +166,25 @@ def curvature_is_nonnegative(network: Network) -> bool:
     return network.cost_terms.convex
 
 
+def of_squares(network: Network) -> bool:
+    """Say whether the step is that of a sum of squares: the curvature is the identity."""
+    return not network.softmax and is_identity(curvature_in_outputs(network).equation)
+
+
+def no_step(network: Network) -> str:
+    """Say why a network whose cost is no sum of squares has no step; nothing if it has one."""
+    if not matched(network) and network.cost_terms.curvature() == 0:  # an absolute value, say
+        return FLAT
+    return "" if curvature_is_nonnegative(network) else NO_STEP
+
+
 def applies(network: Network) -> str:
     """Say in words whether a network has a Levenberg-Marquardt step, and of which kind."""
-    if is_identity(curvature_in_outputs(network).equation):
+    if of_squares(network):
         return "of a sum of squares"
-    if curvature_is_nonnegative(network):
-        where = "z[L]" if matched(network) else "a[L]"
-        return f"with the curvature of the cost in {where}, which is positive semidefinite"
-    return NO_STEP
+    where = "z[L]" if matched(network) else "a[L]"
+    has = f"with the curvature of the cost in {where}, which is positive semidefinite"
+    return no_step(network) or has
 
 
 def convex_step() -> Theorem:

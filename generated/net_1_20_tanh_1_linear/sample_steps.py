@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 34afe6b9cdc16508ccd611e9f2585c24a6ce9e49729c13ddd75849b9ceb0422c
+# 77338ad580e738f1fc99bffee50196688e1e55f9c2c8da4e6dccf5fa777cb5a5
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 1-20:tanh-1:linear on one sample at a time, in scalars.
 

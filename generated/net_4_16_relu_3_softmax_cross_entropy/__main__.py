@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 44cad6a3536fc2a61271b185f9f34a8ff788576b68a013187ce96d43061bd240
+# 382c286ca9220e741a9fb052548d3a9893b78bae37882434571cdf92ae757e66
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 494e35fbc46ba24d7cb0f2a9543f89f81198d07496ef5ec734bb472a67489e56
+# 67147bf29ad8d3b55e46455be120f3ccf5acca192fe0896da4818aaef09fb57b
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

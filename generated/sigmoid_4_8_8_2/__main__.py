@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# f9cd06a7aee6857819dd314e4b5038b3b0acd64c8a65a7d8283242c92aa5834b
+# 73b98b621381a6b4eb15e01750ef1a6dbb0beaa5ec807a5ffd5e0c3e2b20ca35
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
