@@ -20,6 +20,7 @@ from derive.costs import QUADRATIC, SOFTMAX
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package_extras import extra_contexts
+from derive.package_lean import lean_contexts
 from derive.package_parts import (
     INDENT,
     WIDTH,
@@ -146,13 +147,15 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         },
         "train.py": {"squares": squares, "scalars": scalars, "descend": function(routines.descend, [])},
     }
+    if squares:
+        files |= lean_contexts(proof, routines, known)
     files |= extra_contexts(proof, routines, names, extras)
     files["parameters.py"]["fixed"] = any(memory.fixed for memory in _memories(files.values()))
     if any(context.get("special") for context in files.values()):
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
-    return {name: shared | context for name, context in files.items()}
+    return {name: context if name == "definite.py" else shared | context for name, context in files.items()}
 
 
 def _last_layer(architecture: Architecture) -> tuple[int, int] | None:

@@ -24,6 +24,7 @@ from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.brute_force import affordable, prove_by_brute_force
 from derive.theorems.descent import descent_update, prove_descent
+from derive.theorems.lean_step import LeanStep, lean_step
 from derive.theorems.lemma1 import (
     LEMMA_1,
     MAX_UNROLLED_DEPTH,
@@ -44,6 +45,7 @@ from derive.theorems.levenberg_marquardt import (
     step_equations,
 )
 from derive.theorems.softmax import shifted_softmax, softmax_slope, surprise_is_the_definition
+from derive.theorems.trials import trials
 
 MAX_REPLAYED_DEPTH = 6
 MAX_FORM = 60  # longer formulas are not repeated in a verdict
@@ -73,6 +75,7 @@ class Proof:
     scaled: tuple[Derived, ...]
     output: tuple[Derived, ...]
     step: StepEquations
+    lean: LeanStep | None = None  # the step without J, where the cost is a sum of squares
 
     @property
     def holds(self) -> bool:
@@ -117,6 +120,7 @@ def prove(
         objectives = (sample_cost(), mean_cost(), sample_cost(eta), out := output(network))
         sample, mean, scaled, rows = (backpropagation(network, o) for o in objectives)
         step = step_equations()
+        lean = lean_step(network, rows) if architecture.cost == QUADRATIC else None
     with timed("prove (a), in general"):
         verdicts = [
             _all(
@@ -145,7 +149,9 @@ def prove(
             _one("Levenberg-Marquardt normal equations, mu > 0", prove_primal(step)),
             _one("dual form J^T (J J^T + mu I)^-1 r, mu > 0", prove_dual(step)),
         ]
-    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step)
+        if lean is not None:
+            verdicts.append(_lean(lean))
+    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step, lean)
 
 
 _BY_NORMAL_FORM = "decided symbolically, by the normal form"
@@ -157,6 +163,14 @@ def _for(cost: str) -> str:
 
 def _one(claim: str, holds: bool) -> Verdict:
     return Verdict(claim, _BY_NORMAL_FORM, holds)
+
+
+def _lean(lean: LeanStep) -> Verdict:
+    """Say whether J J^T and J^T v follow from the rows of J, and what trials predict from the step."""
+    parts = (*lean.parts, *trials().parts)
+    wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
+    method = wrong[0] if wrong else f"{len(parts)} equations, derived by the rules and replayed"
+    return Verdict("J J^T, J^T v and the predicted decrease without J", method, not wrong)
 
 
 def _all(claim: str, findings: tuple[Finding, ...]) -> Verdict:

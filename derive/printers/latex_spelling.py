@@ -10,7 +10,7 @@ from derive.printers.reading import Reading
 from derive.quantities import Index, Partial
 
 _OPERATORS = {"log", "sin", "cos", "sinh", "cosh", "tanh", "max", "min"}
-_GREEK = {"delta", "Delta", "eta", "lambda", "mu", "pi", "psi", "sigma"}
+_GREEK = {"delta", "Delta", "epsilon", "eta", "lambda", "mu", "pi", "psi", "sigma"}
 _LETTERS = {"Cost": r"\mathrm{Cost}", "phi": r"\varphi", "exp": r"\exp"}
 _SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -26,6 +26,7 @@ from derive.quantities import Index, Partial, Sigma, SigmaPrime, SigmaSecond
 GREEK = {
     "delta": "δ",
     "Delta": "Δ",
+    "epsilon": "ε",
     "eta": "η",
     "lambda": "λ",
     "mu": "μ",

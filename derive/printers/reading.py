@@ -56,7 +56,25 @@ from derive.quantities import (
     mu,
 )
 
-_OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "psi", "Rw", "Rb", "Rz", "Ra", "Rdelta")
+_OF_A_LAYER = (
+    "w",
+    "b",
+    "z",
+    "a",
+    "m",
+    "e",
+    "q",
+    "delta",
+    "Delta",
+    "psi",
+    "Rw",
+    "Rb",
+    "Rz",
+    "Ra",
+    "Rdelta",
+    "epsilon",
+    "K",
+)
 LAYERED = dict.fromkeys(_OF_A_LAYER, 1) | dict.fromkeys(("u", "Ru"), 2)
 _ORDER = (
     *("Cost", "phi", "C", "F", "J", "G", "A", "w", "Rw", "u", "Ru"),

@@ -20,6 +20,7 @@ _ELL = "\N{SCRIPT SMALL L}"
 _GREEK = {
     "delta": "\N{GREEK SMALL LETTER DELTA}",
     "Delta": "\N{GREEK CAPITAL LETTER DELTA}",
+    "epsilon": "\N{GREEK SMALL LETTER EPSILON}",
     "eta": "\N{GREEK SMALL LETTER ETA}",
     "lambda": "\N{GREEK SMALL LETTER LAMDA}",
     "mu": "\N{GREEK SMALL LETTER MU}",

@@ -12,6 +12,7 @@ from derive.theorems.gram import gram
 from derive.theorems.slope import slopes
 from derive.theorems.softmax import softmax
 from derive.theorems.theorem import Theorem
+from derive.theorems.trials import trials
 from derive.theorems.wiring import wiring
 from derive.theorems.woodbury import woodbury
 
@@ -23,6 +24,6 @@ def theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
         names = sorted(set(architecture.activations))
         own = [] if architecture.plain else [wiring(architecture)]
         own += [slopes(name for name in names if name != SOFTMAX), *([softmax()] if SOFTMAX in names else [])]
-    others = (steepest_descent(), levenberg_marquardt(), woodbury(), gram())
+    others = (steepest_descent(), levenberg_marquardt(), woodbury(), gram(), trials())
     given = None if architecture is None else architecture.cost
     return (*own, cost(), *others, *further_theorems(given))

@@ -198,6 +198,8 @@ class View:
             elif len(wanted) == 1 and group and Mul(*group) == wanted[0]:
                 finer[axis[0]] = group
                 order += [(axis[0], part) for part in range(len(group))]
+            elif group == NEW and wanted == (Integer(1),):  # one place, and the value is the same at all
+                finer[axis[0]] = wanted
             else:
                 raise Refusal(f"shapes do not fit: {_sizes(group)} goes into {_sizes(wanted)}")
         if self.ties:
