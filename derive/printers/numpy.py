@@ -145,6 +145,8 @@ def view_code(view: View, axes: dict[str, Axes]) -> str:
         code += f".reshape({_product(shape[: view.rows])}, -1)"
     if view.transpose:
         code += ".T"
+    if view.order:
+        code += f".transpose({', '.join(map(str, view.order))})"
     if view.insert:
         rank = len(shape) + len(view.insert)
         code += f"[{', '.join('None' if p in view.insert else ':' for p in range(rank))}]"

@@ -391,12 +391,16 @@ class Lowering:
     def _view(self, value: Ref, axes: tuple[Index, ...]) -> View:
         """Return the array as it must stand to broadcast to the given axes."""
         order = [axis for axis in axes if axis in value.axes]
-        turned = len(order) == 2 and order[::-1] == list(value.axes)
-        if order != list(value.axes) and not turned:
-            raise LoweringError(f"axes {value.axes} do not fit {axes} in order")
+        if set(order) != set(value.axes):
+            raise LoweringError(f"axes {value.axes} do not fit {axes}")
         missing = tuple(p for p, axis in enumerate(axes) if axis not in value.axes)
         leading = missing == tuple(range(len(missing)))
-        return View(value.name, insert=() if leading else missing, transpose=turned)
+        insert = () if leading else missing
+        if order == list(value.axes):
+            return View(value.name, insert=insert)
+        if len(order) == 2:
+            return View(value.name, insert=insert, transpose=True)
+        return View(value.name, insert=insert, order=tuple(value.axes.index(axis) for axis in order))
 
     def _as_operand(self, value: Ref | Scalar) -> Operand:
         return View(value.name) if isinstance(value, Ref) else value

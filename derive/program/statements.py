@@ -42,7 +42,8 @@ ELEMENTWISE = ARITHMETIC | SELECTION | FUNCTIONS
 class View:
     """An array as a statement sees it.
 
-    ``insert`` lists the positions of axes of size 1 that broadcasting needs, ``transpose`` swaps two axes,
+    ``insert`` lists the positions of axes of size 1 that broadcasting needs, ``transpose`` swaps two axes and
+    ``order`` says where more of them come from,
     ``flat`` merges all axes but the last and ``tail`` all but the first, before it is transposed; ``rows``
     merges so many into one and the rest into another; ``diagonal`` takes the entries with two equal indices.
     """
@@ -53,6 +54,7 @@ class View:
     flat: bool = False
     tail: bool = False
     rows: int = 0
+    order: tuple[int, ...] = ()
     diagonal: str = ""  # subscripts such as "icj": the repeated letter is the diagonal
 
     @property

@@ -86,6 +86,8 @@ def call_method(
             return view.reshaped(_shape(shape))
         case "reshape", [_, *_]:
             return view.reshaped(_shape(tuple(arguments)))
+        case "transpose", [_, *_] if all(isinstance(k, Integer) for k in arguments):
+            return view.permuted([int(k) for k in arguments])
         case "copy", []:
             if (view.start, view.stop) == (0, view.memory.size) and view.plain:
                 return _copy(view)

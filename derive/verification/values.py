@@ -125,6 +125,12 @@ class View:
         """Return the view with its axes in reverse."""
         return replace(self, axes=self.axes[::-1])
 
+    def permuted(self, order: Sequence[int]) -> View:
+        """Return the view with its axes in another order."""
+        if sorted(order) != list(range(len(self.axes))):
+            raise Refusal(f"expected the numbers of {len(self.axes)} axes, got {list(order)}")
+        return replace(self, axes=tuple(self.axes[k] for k in order))
+
     def diagonal(self, before: str, after: str) -> View:
         """Return the view that ``einsum`` gives for subscripts without a sum."""
         letters = dict(zip(before[::-1], self.axes[::-1], strict=True))
