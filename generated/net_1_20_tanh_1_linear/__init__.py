@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# ac5c65837685be97232d99129899f2df4584a0149f555c27438a85c20c6c1d77
+# 2e3d5ec78f63c5a6ade685229180cdfae1c98c5d6052c7e44f2da629ce0b9f09
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -10,6 +10,7 @@ Forward pass, gradient, Levenberg-Marquardt step and training.
 Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float64 vector p.
 """
 
+from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
 from .lm_step import (
@@ -33,6 +34,7 @@ __all__ = [
     "TrainingResult",
     "cost",
     "cost_and_gradient",
+    "damped_step",
     "forward",
     "gradient",
     "gradient_descent",

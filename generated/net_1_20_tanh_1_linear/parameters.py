@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# ac5c65837685be97232d99129899f2df4584a0149f555c27438a85c20c6c1d77
+# 2e3d5ec78f63c5a6ade685229180cdfae1c98c5d6052c7e44f2da629ce0b9f09
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 1-20:tanh-1:linear, and checks on what comes in.
 

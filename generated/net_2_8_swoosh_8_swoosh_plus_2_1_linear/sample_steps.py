@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# ce92c6ecb5284886b74a9fc29744bab5a0d59668aa5633dddf7bd395f14dbf42
+# 1c87702d88ceb4cf456514583e384b0f811a05b9cc94a0fe33a1b357d8d6464d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-8:swoosh-8:swoosh+2-1:linear on one sample at a time, in scalars.
 

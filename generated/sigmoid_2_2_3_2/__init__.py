@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# b32363e5f76251007e3ce5e4a6c28a150f059740520076a3fdae0bba43ec30cb
+# 026628f4cf303fda78c179f4e011d17167ff5cb8b9848959d4d1071540f35e2d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -10,6 +10,7 @@ Forward pass, gradient, Levenberg-Marquardt step and training.
 Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float64 vector p.
 """
 
+from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
 from .lm_step import (
@@ -33,6 +34,7 @@ __all__ = [
     "TrainingResult",
     "cost",
     "cost_and_gradient",
+    "damped_step",
     "forward",
     "gradient",
     "gradient_descent",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# b32363e5f76251007e3ce5e4a6c28a150f059740520076a3fdae0bba43ec30cb
+# 026628f4cf303fda78c179f4e011d17167ff5cb8b9848959d4d1071540f35e2d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 2-2-3-2, and checks on what comes in.
 

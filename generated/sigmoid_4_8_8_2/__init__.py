@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 0d4b19c3be2664110113302c89ce2c9ae2da160646c116a1b0eeb7d83e019eb9
+# c9d2cf5d88c2a47604d6c1f8fecdbebad36d2f0608fa48f88ecbcf7b1ea970ad
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -10,6 +10,7 @@ Forward pass, gradient, Levenberg-Marquardt step and training.
 Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float64 vector p.
 """
 
+from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
 from .lm_step import (
@@ -33,6 +34,7 @@ __all__ = [
     "TrainingResult",
     "cost",
     "cost_and_gradient",
+    "damped_step",
     "forward",
     "gradient",
     "gradient_descent",

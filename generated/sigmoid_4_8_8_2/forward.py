@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 0d4b19c3be2664110113302c89ce2c9ae2da160646c116a1b0eeb7d83e019eb9
+# c9d2cf5d88c2a47604d6c1f8fecdbebad36d2f0608fa48f88ecbcf7b1ea970ad
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-8-8-2, its cost and its residual."""
 

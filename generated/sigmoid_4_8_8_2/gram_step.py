@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 8d57ea844b8672c968c78b067c31d7007079bf3b3a685cd2559b55619143a5e9
+# c9d2cf5d88c2a47604d6c1f8fecdbebad36d2f0608fa48f88ecbcf7b1ea970ad
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Steps of the network 4-8-8-2 by the Gram matrix J J^T, which is made without the Jacobian J."""
 

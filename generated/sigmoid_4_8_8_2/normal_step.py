@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 8d57ea844b8672c968c78b067c31d7007079bf3b3a685cd2559b55619143a5e9
+# c9d2cf5d88c2a47604d6c1f8fecdbebad36d2f0608fa48f88ecbcf7b1ea970ad
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Steps of the network 4-8-8-2 by the normal matrix J^T J, summed over chunks of samples."""
 
@@ -95,7 +95,7 @@ def columns(
     np.multiply(d2[:, None, :, :], a1[None, :, None, :], out=JW2)  # (1.4)
 
 
-def normal_matrix(J: Array, r: Array, S: Array, g: Array) -> None:
+def normal_matrix(g: Array, J: Array, r: Array, S: Array) -> None:
     """Fill S (s, s) with J^T J and g (s,) with J^T r, in float64; J is given as its transpose, (s, N 2)."""
     # (2.11) S_pm = sum_q J_qp J_qm
     np.matmul(J, J.T, dtype=np.float64, out=S)  # (2.11)
@@ -103,7 +103,7 @@ def normal_matrix(J: Array, r: Array, S: Array, g: Array) -> None:
     np.matmul(J, r, dtype=np.float64, out=g)  # (2.2)
 
 
-def accumulate(S: Array, part_S: Array, g: Array, part_g: Array) -> None:
+def accumulate(g: Array, S: Array, part_S: Array, part_g: Array) -> None:
     """Add the sums of a chunk of samples to those of the chunks before it."""
     # (5.9) all_S_pm = S_pm + part_S_pm
     np.add(S, part_S, out=S)  # (5.9)
@@ -150,7 +150,7 @@ class Columns:
     def sums(self, X: Array, Y: Array, weights: Arrays, S: Array, g: Array) -> None:
         """Fill S with J^T J and g with J^T r of n samples, which are rows of X and Y."""
         columns(X, Y, self.r, weights, self.work, self.rows)
-        normal_matrix(self.J, self.r.reshape(-1), S, g)
+        normal_matrix(g, self.J, self.r.reshape(-1), S)
 
 
 class NormalStep:
@@ -166,8 +166,7 @@ class NormalStep:
         if memory < 1:
             raise ValueError(f"memory: expected a number of bytes, got {memory!r}")
         self.n_samples = n_samples
-        most = max(1, min(n_samples, MAX_CHUNK, int(memory) // (8 * sum(PER_SAMPLE))))
-        self.chunk = -(-n_samples // -(-n_samples // most))
+        self.chunk = max(1, min(n_samples, MAX_CHUNK, int(memory) // (8 * sum(PER_SAMPLE))))
         lent = tuple(np.empty(self.chunk * size) for size in PER_SAMPLE)
         self.whole = Columns(self.chunk, lent)
         self.rest = Columns(n_samples % self.chunk or self.chunk, lent)
