@@ -1,25 +1,27 @@
 """Exact Levenberg-Marquardt steps beside the bare matrix products that they need, in one run.
 
-python benchmarks/lm_step.py [ROW ...]
+python benchmarks/lm_step.py [--cpu] [ROW ...]
 
 Bare are the products alone, in float64 with the same NumPy: forward pass, deltas, the Gram matrix or the
 normal matrix, the linear system by ``np.linalg.solve``, J^T v, and the forward pass at the new p that says
-whether the step is taken. The emitted step does all of this. Its peak memory is what tracemalloc sees beyond
-X, Y and p; ``gradients`` is its time in those of the emitted gradient. Rejections are five more trials at the
-same p, each with its forward pass, beside one accepted step.
+whether the step is taken. The emitted step does all of this. Its peak memory is that of a process of its
+own, Python, NumPy and data included, of which ``idle`` were there before; ``gradients`` is its time in those
+of the emitted gradient. Rejections are five more trials at the same p, each with its forward pass, beside one
+accepted step. On a machine that others use, ``--cpu`` counts processor time, best with
+OPENBLAS_NUM_THREADS=1.
 """
 
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import tempfile
-import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -37,14 +39,14 @@ REPEATS = 9
 CHUNK = 1000  # rows of the bare normal matrix that are multiplied at a time
 
 
-def alternating(functions: list[Callable[[], Any]]) -> list[float]:
+def alternating(functions: list[Callable[[], Any]], clock: Callable[[], float]) -> list[float]:
     """Return the median milliseconds of each function, timed in turn so that they share the noise."""
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(REPEATS):
         for function, found in zip(functions, times, strict=True):
-            start = perf_counter()
+            start = clock()
             function()
-            found.append((perf_counter() - start) * 1e3)
+            found.append((clock() - start) * 1e3)
     return [median(found[1:]) for found in times]
 
 
@@ -101,17 +103,36 @@ def bare_normal(sizes: tuple[int, ...], n: int, rng: np.random.Generator) -> Cal
     return products
 
 
-def peak(function: Callable[[], Any]) -> float:
-    """Return the megabytes that a call holds at most, its workspaces among them."""
-    tracemalloc.start()
-    function()
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return most / 1e6
+ALONE = """
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+net, n = __import__(sys.argv[2]), int(sys.argv[3])
+rng = np.random.default_rng(0)
+p = net.initial_parameters(rng)
+X, Y = rng.standard_normal((n, net.SIZES[0])), rng.random((n, net.SIZES[-1]))
+def held():
+    (line,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / 1e6
+idle = held()
+step = net.damped_step(n)
+step.at(p, X, Y)
+step.trial(0.1)
+print(idle, held())
+"""
 
 
-def measured(net: Any, n: int) -> tuple[list[float], float]:
-    """Return milliseconds (bare, step, five rejections, gradient) and the peak in megabytes."""
+def peak(folder: str, name: str, n: int) -> tuple[float, float]:
+    """Return the megabytes of a process before it takes a step, and at most; Linux counts them."""
+    if not Path("/proc/self/status").exists():
+        return float("nan"), float("nan")
+    command = [sys.executable, "-c", ALONE, folder, name, str(n)]
+    idle, most = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return float(idle), float(most)
+
+
+def measured(net: Any, n: int, clock: Callable[[], float]) -> list[float]:
+    """Return milliseconds: bare, a step, five rejections, a gradient."""
     rng = np.random.default_rng(0)
     p = net.initial_parameters(rng)
     X, Y = rng.standard_normal((n, net.SIZES[0])), rng.random((n, net.SIZES[-1]))
@@ -132,33 +153,30 @@ def measured(net: Any, n: int) -> tuple[list[float], float]:
         for k in range(5):
             trial(10.0**k)
 
-    def alone() -> None:
-        work = net.damped_step(n)
-        work.at(p, X, Y)
-        work.trial(0.1)
-
-    most = peak(alone)
-    return alternating([bare, accepted, rejected, lambda: slope.gradient(p, X, Y)]), most
+    return alternating([bare, accepted, rejected, lambda: slope.gradient(p, X, Y)], clock)
 
 
 def main(chosen: list[str]) -> None:
     """Print a line for each row, or for those whose numbers are given."""
+    clock = process_time if "--cpu" in chosen else perf_counter
+    rows = [word for word in chosen if word != "--cpu"]
     print(
         f"{'network':34s} {'samples':>7s} {'form':>6s} {'bare':>8s} {'step':>8s} {'step/bare':>9s} ", end=""
     )
-    print(f"{'gradients':>9s} {'5 rejections/step':>17s} {'peak MB':>8s}")
+    print(f"{'gradients':>9s} {'5 rejections/step':>17s} {'peak MB':>8s} {'idle':>6s}")
     with tempfile.TemporaryDirectory() as folder:
         sys.path.insert(0, folder)
         for number, (text, n) in enumerate(ROWS):
-            if chosen and str(number) not in chosen:
+            if rows and str(number) not in rows:
                 continue
             name = write(generate(Architecture.parse(text)), Path(folder)).name
             importlib.invalidate_caches()
             net = importlib.import_module(name)
-            (bare, step, rejected, gradient), most = measured(net, n)
+            bare, step, rejected, gradient = measured(net, n, clock)
+            idle, most = peak(folder, name, n)
             form = "primal" if n * net.SIZES[-1] >= net.N_PARAMETERS else "dual"
             print(f"{text:34s} {n:7d} {form:>6s} {bare:8.1f} {step:8.1f} {step / bare:9.2f} ", end="")
-            print(f"{step / gradient:9.2f} {rejected / step:17.2f} {most:8.1f}", flush=True)
+            print(f"{step / gradient:9.2f} {rejected / step:17.2f} {most:8.1f} {idle:6.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import itertools
 import sys
@@ -259,3 +260,10 @@ def test_training_with_little_memory_takes_the_same_steps() -> None:
 def test_no_memory_is_refused_in_one_line(memory: int) -> None:
     with pytest.raises(ValueError, match=rf"^memory: expected a number of bytes, got {memory}$"):
         part(package("2-3:tanh-2:linear"), "normal_step").NormalStep(5, memory)
+
+
+def test_the_examples_in_the_documentation_run() -> None:
+    document = Path(__file__).parents[1] / "docs" / "levenberg-marquardt.md"
+    failed, tried = doctest.testfile(str(document), module_relative=False)
+    assert tried > 10
+    assert failed == 0
