@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 2e3d5ec78f63c5a6ade685229180cdfae1c98c5d6052c7e44f2da629ce0b9f09
+# 26007e75015fcc12a78826e21380dda85aa490086c7837f237062ec7c592392b
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 1c87702d88ceb4cf456514583e384b0f811a05b9cc94a0fe33a1b357d8d6464d
+# 8b51cb281989509d4d0aad8ba5dff1fe206ddf98d4577f64bcd93b69ad8b3dc0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 2-8:swoosh-8:swoosh+2-1:linear.
 

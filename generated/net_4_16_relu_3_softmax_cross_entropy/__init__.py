@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 4c47d14b2c12f3c400917eabfe4d89f1d5ea0bca0167dea14f5bf76cf1e0c2e9
+# fd33146dee664f8b13f39c0d99e091e46931ed938ea2d6c40f3831f0d81bd11d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 

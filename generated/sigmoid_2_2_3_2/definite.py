@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 026628f4cf303fda78c179f4e011d17167ff5cb8b9848959d4d1071540f35e2d
+# 03899a620496a23ab84c20e9cbe5b6e0c0aac08013ee9fd3658d086e01252e1e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Symmetric systems (S + mu I) x = b for one S and b and many mu, with NumPy alone."""
 

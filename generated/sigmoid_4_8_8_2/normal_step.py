@@ -2,9 +2,12 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# c9d2cf5d88c2a47604d6c1f8fecdbebad36d2f0608fa48f88ecbcf7b1ea970ad
+# 4de7c2804746bb0a546dcf8b1eea5407bdca52dd0108c774476e0984d897be20
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
-"""Steps of the network 4-8-8-2 by the normal matrix J^T J, summed over chunks of samples."""
+"""The network 4-8-8-2.
+
+Levenberg-Marquardt steps by the normal matrix J^T J, summed over chunks of samples.
+"""
 
 from __future__ import annotations
 
