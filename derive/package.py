@@ -21,6 +21,7 @@ from derive.equation import Equation
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package_extras import extra_contexts
+from derive.package_lean import lean_contexts
 from derive.package_parts import (
     INDENT,
     WIDTH,
@@ -164,6 +165,8 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "descend": function(routines.descend, []),
         },
     }
+    if squares:
+        files |= lean_contexts(proof, routines, known)
     files |= extra_contexts(proof, routines, names, extras)
     if curved is not None:
         files["curved_step.py"] = weighted | _curved_context(proof, curved, lent, known, (activations, spare))
@@ -172,7 +175,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
-    return {name: shared | context for name, context in files.items()}
+    return {name: context if name == "definite.py" else shared | context for name, context in files.items()}
 
 
 def _last_layer(architecture: Architecture) -> tuple[int, int] | None:

@@ -13,7 +13,8 @@ INDENT = 4
 WIDTH = 100
 
 _OWN = ("activations", "work", "gX", "JX")  # arrays that a workspace keeps
-_PLAIN = ("p", "X", "Y", "U", "g", "J", "K", "r", "gX", "JX")  # arrays that come by themselves
+_OF_STEPS = ("v", "S", "part_S", "part_g", "h", "p_new")
+_PLAIN = ("p", "X", "Y", "U", "g", "J", "K", "r", *_OF_STEPS, "gX", "JX")  # arrays that come by themselves
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def memory_of(routine: Routine, activations: list[str], work: list[str], spare: 
     growing = fixed.count(False)
 
     def carve(name: str) -> str:
-        shape = _shape(routine.axes[name])
+        shape = shape_code(routine.axes[name])
         return f"carve(memory[{routine.slots[name]}], {shape}),  # {name}"
 
     return Memory(
@@ -106,5 +107,6 @@ def memory_of(routine: Routine, activations: list[str], work: list[str], spare: 
     )
 
 
-def _shape(axes: Axes) -> str:
+def shape_code(axes: Axes) -> str:
+    """Print the lengths of an array's axes."""
     return ", ".join("n_samples" if size == "n" else str(size) for size in axes)

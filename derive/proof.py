@@ -30,6 +30,7 @@ from derive.theorems.curved import (
     network_step,
 )
 from derive.theorems.descent import descent_update, prove_descent
+from derive.theorems.lean_step import LeanStep, lean_step
 from derive.theorems.lemma1 import (
     LEMMA_1,
     MAX_UNROLLED_DEPTH,
@@ -50,6 +51,7 @@ from derive.theorems.levenberg_marquardt import (
     step_equations,
 )
 from derive.theorems.softmax import shifted_softmax, softmax_slope, surprise_is_the_definition
+from derive.theorems.trials import trials
 
 MAX_REPLAYED_DEPTH = 6
 MAX_FORM = 60  # longer formulas are not repeated in a verdict
@@ -80,6 +82,7 @@ class Proof:
     output: tuple[Derived, ...]
     step: StepEquations
     curved: NetworkStep | None = None  # the step of a loss that is no plain square, where it has one
+    lean: LeanStep | None = None  # the step without J, where the cost is a sum of squares
 
     @property
     def squares(self) -> bool:
@@ -129,6 +132,7 @@ def prove(
         objectives = (sample_cost(), mean_cost(), sample_cost(eta), out := output(network))
         sample, mean, scaled, rows = (backpropagation(network, o) for o in objectives)
         step = step_equations()
+        lean = lean_step(network, rows) if of_squares(network) else None
     with timed("prove (a), in general"):
         verdicts = [
             _all(
@@ -159,7 +163,9 @@ def prove(
         ]
         curved, about = _curved(network)
         verdicts += about
-    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step, curved)
+        if lean is not None:
+            verdicts.append(_lean(lean))
+    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step, curved, lean)
 
 
 _OVER = {
@@ -175,6 +181,14 @@ def _for(cost: str) -> str:
 
 def _one(claim: str, holds: bool) -> Verdict:
     return Verdict(claim, _BY_NORMAL_FORM, holds)
+
+
+def _lean(lean: LeanStep) -> Verdict:
+    """Say whether J J^T and J^T v follow from the rows of J, and what trials predict from the step."""
+    parts = (*lean.parts, *trials().parts)
+    wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
+    method = wrong[0] if wrong else f"{len(parts)} equations, derived by the rules and replayed"
+    return Verdict("J J^T, J^T v and the predicted decrease without J", method, not wrong)
 
 
 def _all(claim: str, findings: tuple[Finding, ...]) -> Verdict:

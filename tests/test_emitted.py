@@ -27,6 +27,7 @@ PUBLIC = {
     "TrainingResult",
     "cost",
     "cost_and_gradient",
+    "damped_step",
     "forward",
     "gradient",
     "gradient_descent",
@@ -214,19 +215,20 @@ def test_both_steps_solve_the_stacked_least_squares_problem(net: Any, mu: float,
 @pytest.mark.parametrize(
     ("net", "n", "chosen"),
     [
-        (sigmoid_2_2_3_2, 11, "solve_dual"),
-        (sigmoid_2_2_3_2, 12, "solve_primal"),
-        (sigmoid_4_8_8_2, 64, "solve_dual"),
-        (sigmoid_4_8_8_2, 65, "solve_primal"),  # 130 residuals, 130 parameters
+        (sigmoid_2_2_3_2, 11, "step_by_gram_matrix"),
+        (sigmoid_2_2_3_2, 12, "step_by_normal_matrix"),
+        (sigmoid_4_8_8_2, 64, "step_by_gram_matrix"),
+        (sigmoid_4_8_8_2, 65, "step_by_normal_matrix"),  # 130 residuals, 130 parameters
     ],
 )
 def test_the_smaller_system_is_solved(net: Any, n: int, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
     lm = module(net, "lm_step")
-    for name in ("solve_primal", "solve_dual"):
+    for name in ("step_by_gram_matrix", "step_by_normal_matrix"):
         monkeypatch.setattr(lm, name, lambda p, *_, name=name: called.append(name) or p)
     net.lm_step(*problem(net, n), 1.0)
     assert called == [chosen]
+    assert ("gram" in chosen) == (type(net.damped_step(n)).__name__ == "GramStep")
 
 
 @each_net

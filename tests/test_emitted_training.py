@@ -22,6 +22,13 @@ RUNS: dict[str, Callable[..., Any]] = {
     "sgd": lambda *given, **more: net.sgd(*given, **{"steps": 8, "seed": 1, "record_every": 1, **more}),
     "levenberg_marquardt": lambda *given, **more: net.levenberg_marquardt(*given, **{"steps": 8, **more}),
 }
+
+
+def workspace() -> Any:
+    """Return the class whose steps are taken: for seven samples the Gram matrix is the smaller system."""
+    return type(net.damped_step(len(X)))
+
+
 each_run = pytest.mark.parametrize("name", RUNS)
 
 
@@ -135,15 +142,16 @@ def test_diverging_run_stops_and_gives_back_the_last_finite_state(settings: dict
 def test_levenberg_marquardt_takes_a_step_that_overflows_for_a_rejected_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    damping, solve = [], train.solve
+    damping, system = [], module(net, "definite").ShiftedSystem
+    factor = system._by_factor
 
-    def failing(p: np.ndarray, J: np.ndarray, r: np.ndarray, mu: float) -> np.ndarray:
+    def failing(self: Any, mu: float) -> np.ndarray:
         damping.append(mu)
         if len(damping) == 1:
-            raise np.linalg.LinAlgError("Singular matrix")
-        return np.full_like(p, np.nan) if len(damping) == 2 else solve(p, J, r, mu)
+            raise np.linalg.LinAlgError("Matrix is not positive definite")
+        return factor(self, mu) * (np.nan if len(damping) == 2 else 1.0)
 
-    monkeypatch.setattr(train, "solve", failing)
+    monkeypatch.setattr(system, "_by_factor", failing)
     result = net.levenberg_marquardt(P, X, Y, mu=1.0, steps=1)
     assert damping[:3] == [1.0, 10.0, 100.0]
     assert result.steps == 1
@@ -194,14 +202,15 @@ def test_interrupt_gives_back_the_last_state_that_was_recorded(name: str, at: in
     [
         ("gradient_descent", "GradientWorkspace.cost_and_gradient"),
         ("sgd", "_Batches.descend"),
-        ("levenberg_marquardt", "JacobianWorkspace.residual_and_jacobian"),
+        ("levenberg_marquardt", "step.at"),
     ],
 )
 def test_interrupt_in_the_middle_of_a_step_loses_nothing(
     name: str, slow_part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner, method = slow_part.split(".")
-    original, calls = getattr(getattr(train, owner), method), []
+    owner_name, method = slow_part.split(".")
+    owner = workspace() if owner_name == "step" else getattr(train, owner_name)
+    original, calls = getattr(owner, method), []
 
     def interrupted(self: Any, p: np.ndarray, *rest: Any) -> Any:
         calls.append(1)
@@ -211,7 +220,7 @@ def test_interrupt_in_the_middle_of_a_step_loses_nothing(
             raise KeyboardInterrupt
         return original(self, p, *rest)
 
-    monkeypatch.setattr(getattr(train, owner), method, interrupted)
+    monkeypatch.setattr(owner, method, interrupted)
     result = RUNS[name](P, X, Y)
     assert result.reason is StopReason.INTERRUPTED
     assert result.steps in (2, 3)
@@ -228,7 +237,7 @@ def test_evaluations_count_the_passes_that_were_made(name: str, monkeypatch: pyt
     for owner, method in [
         (train.ForwardWorkspace, "cost"),
         (train.GradientWorkspace, "cost_and_gradient"),
-        (train.JacobianWorkspace, "residual_and_jacobian"),
+        (workspace(), "at"),
     ]:
         monkeypatch.setattr(owner, method, counted(getattr(owner, method)))
     assert RUNS[name](P, X, Y).evaluations == len(passes)
@@ -293,13 +302,13 @@ def test_damping_falls_after_a_step_downhill_rises_after_any_other_and_has_a_flo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     damping: list[tuple[int, float]] = []
-    accepted, solve = [0], train.solve
+    accepted, trial = [0], workspace().trial
 
-    def watched(p: np.ndarray, J: np.ndarray, r: np.ndarray, mu: float) -> np.ndarray:
+    def watched(self: Any, mu: float) -> np.ndarray | None:
         damping.append((len(accepted), mu))
-        return solve(p, J, r, mu)
+        return trial(self, mu)
 
-    monkeypatch.setattr(train, "solve", watched)
+    monkeypatch.setattr(workspace(), "trial", watched)
     net.levenberg_marquardt(
         P, X, Y, mu=1e-2, mu_min=1e-4, steps=40, callback=lambda step, p, cost: accepted.append(step)
     )

@@ -37,6 +37,26 @@ FRAMES = {
     "lm_step.py": ("JacobianWorkspace.__init__", "JacobianWorkspace.residual_and_jacobian"),
     "parameters.py": ("unpack", "carve", "allocate"),
 }
+LEAN = {
+    "gram_step.py": (
+        "gram_matrix",
+        "pull_back",
+        "predicted_decrease",
+        "GramStep.__init__",
+        "GramStep.at",
+        "GramStep.trial",
+    ),
+    "normal_step.py": (
+        "columns",
+        "normal_matrix",
+        "accumulate",
+        "predicted_decrease",
+        "Columns.__init__",
+        "Columns.sums",
+        "NormalStep.trial",
+    ),
+    "damped.py": ("take", "step_by_normal_matrix", "step_by_gram_matrix", "_taken"),
+}
 _names = itertools.count()
 
 
@@ -71,6 +91,16 @@ def numbers(files: dict[str, str], folder: Path) -> list[bytes]:
     found: list[Any] = [net.forward(p, X), net.cost(p, X, Y), g, net.residual(p, X, Y), net.jacobian(p, X)]
     found += [*net.cost_and_gradient(p, X, Y), work.gradient(p, X, Y, out=given), given, moved]
     found += [net.lm_step_primal(p, X, Y, 0.2), net.lm_step_dual(p, X, Y, 0.2), *net.unpack(p)]
+    for work in (
+        importlib.import_module(f"{name}.gram_step").GramStep(7),
+        importlib.import_module(f"{name}.normal_step").NormalStep(7, 5000),
+    ):
+        work.at(p, X, Y)
+        for mu in (0.2, 3.0):
+            found += [work.trial(mu).copy(), work.decrease]
+    damped = importlib.import_module(f"{name}.damped")
+    found += [damped.step_by_gram_matrix(p, X, Y, 0.2), damped.step_by_normal_matrix(p, X, Y, 0.2)]
+    found.append(net.lm_step(p, X, Y, 0.2))
     if hasattr(train, "sample_steps"):
         stepped = p.copy()
         train.sample_steps(stepped, X, Y, 0.3)
@@ -129,6 +159,13 @@ def test_every_mutant_that_changes_a_number_is_refused(sizes: str, tmp_path: Pat
     assert count["mutants"] == count["refused"] + count["same bits"] + count["stops"]
     assert count["refused"] > 0.7 * count["mutants"] > 2, count
     assert count["at its line"] > 0.9 * count["refused"], count
+
+
+@pytest.mark.parametrize("sizes", ["2-3:tanh-1:linear", pytest.param("2-2-3-2", marks=pytest.mark.slow)])
+def test_every_mutant_of_a_step_without_the_jacobian_is_refused(sizes: str, tmp_path: Path) -> None:
+    count = examined(sizes, LEAN, 397, tmp_path)
+    assert count["mutants"] == count["refused"] + count["same bits"] + count["stops"]
+    assert count["refused"] > 0.7 * count["mutants"] > 2, count
 
 
 @pytest.mark.slow

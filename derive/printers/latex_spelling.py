@@ -10,7 +10,9 @@ from derive.printers.reading import Reading
 from derive.quantities import Index, Partial
 
 _OPERATORS = {"log", "sin", "cos", "sinh", "cosh", "tanh", "max", "min"}
-_GREEK = {"delta", "Delta", "Gamma", "eta", "lambda", "mu", "omega", "pi", "psi", "rho", "sigma"}
+_GREEK = frozenset(
+    ("delta", "Delta", "epsilon", "Gamma", "eta", "lambda", "mu", "omega", "pi", "psi", "rho", "sigma")
+)
 _LETTERS = {"Cost": r"\mathrm{Cost}", "phi": r"\varphi", "exp": r"\exp"}
 _SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -27,6 +27,7 @@ GREEK = {
     "delta": "δ",
     "Delta": "Δ",
     "Gamma": "Γ",
+    "epsilon": "ε",
     "eta": "η",
     "lambda": "λ",
     "mu": "μ",

@@ -111,6 +111,8 @@ def statement_line(statement: Statement, axes: dict[str, Axes], exists: bool) ->
             return f"{target} = np.greater({', '.join(values)}) * 1.0"
         case "sum" | "largest":
             values.append(f"axis={statement.axis}")
+        case "matmul" if statement.double:
+            values.append("dtype=np.float64")
     call = f"{_CALLS[statement.operation]}({', '.join(values)}"
     return f"{call}, out={target})" if exists else f"{target} = {call})"
 
@@ -133,14 +135,26 @@ def view_code(view: View, axes: dict[str, Axes]) -> str:
     if view.diagonal:
         letters = "".join(dict.fromkeys(view.diagonal))
         return f'np.einsum("{view.diagonal}->{letters}", {view.array})'
+    shape = axes[view.array]
+    code = view.array
     if view.flat:
-        return f"{view.array}.reshape(-1, {axes[view.array][-1]})"
+        code += f".reshape(-1, {shape[-1]})"
+    if view.tail:
+        code += f".reshape({shape[0]}, -1)"
+    if view.rows:
+        code += f".reshape({_product(shape[: view.rows])}, -1)"
     if view.transpose:
-        return f"{view.array}.T"
+        code += ".T"
+    if view.order:
+        code += f".transpose({', '.join(map(str, view.order))})"
     if view.insert:
-        rank = len(axes[view.array]) + len(view.insert)
-        return f"{view.array}[{', '.join('None' if p in view.insert else ':' for p in range(rank))}]"
-    return view.array
+        rank = len(shape) + len(view.insert)
+        code += f"[{', '.join('None' if p in view.insert else ':' for p in range(rank))}]"
+    return code
+
+
+def _product(shape: Axes) -> str:
+    return " * ".join(str(size) for size in shape if size != 1) or "1"
 
 
 def tuple_code(names: list[str], indent: int, width: int = 100, *, bare: bool = False) -> str:

@@ -56,7 +56,7 @@ from derive.quantities import (
     mu,
 )
 
-_OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "Gamma", "psi")
+_OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "Gamma", "psi", "epsilon", "Q")
 _ALONG = ("Rw", "Rb", "Rz", "Ra", "Rdelta")
 LAYERED = dict.fromkeys((*_OF_A_LAYER, *_ALONG), 1) | dict.fromkeys(("u", "Ru"), 2)
 _ORDER = (

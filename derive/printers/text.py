@@ -21,6 +21,7 @@ _GREEK = {
     "delta": "\N{GREEK SMALL LETTER DELTA}",
     "Delta": "\N{GREEK CAPITAL LETTER DELTA}",
     "Gamma": "\N{GREEK CAPITAL LETTER GAMMA}",
+    "epsilon": "\N{GREEK SMALL LETTER EPSILON}",
     "eta": "\N{GREEK SMALL LETTER ETA}",
     "lambda": "\N{GREEK SMALL LETTER LAMDA}",
     "mu": "\N{GREEK SMALL LETTER MU}",

@@ -75,10 +75,18 @@ class Ref:
 class Lowering:
     """Turns one equation after another into statements of a program."""
 
-    def __init__(self, program: Program, naming: Naming, size: Callable[[Index], int | str]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        naming: Naming,
+        size: Callable[[Index], int | str],
+        double: Callable[[str], bool] = lambda name: False,
+    ) -> None:
+        """Take what names arrays and tells sizes; ``double`` says which products are summed in float64."""
         self.program = program
         self.naming = naming
         self.size = size
+        self.double = double
         self._equation: Equation
         self._order: tuple[Index, ...] = ()
         self._known: dict[Expr, Ref | Scalar] = {}
@@ -298,16 +306,30 @@ class Lowering:
         elif len(left.axes) == 1:
             left, right = right, left
         axes = tuple(axis for axis in (*left.axes, *right.axes) if axis != index)
+        if into is not None and set(axes) < set(into.axes):
+            into = None  # it is the same for every place on the other axes, so it is copied there
         target = into or Ref(self._fresh(axes), axes)
         if target.axes != axes:
             raise LoweringError(f"the product gives axes {axes}, but {target.axes} are wanted")
-        flat = len(left.axes) > 2
-        if flat and left.axes[-1] != index:
-            raise LoweringError("a product over an inner axis of three is not known")
-        first = View(left.name, transpose=left.axes[0] == index and not flat, flat=flat)
-        second = View(right.name, transpose=len(right.axes) == 2 and right.axes[1] == index)
-        self._append("matmul", View(target.name, flat=flat), (first, second))
+        first, second = self._matrix(left, index, last=True), self._matrix(right, index, last=False)
+        if (first.flat and second.tail) or (len(left.axes) > 2 and len(right.axes) > 2):
+            whole = View(target.name, rows=len(left.axes) - 1)
+        else:
+            merged_first, merged_last = len(left.axes) > 2, len(right.axes) > 2
+            whole = View(target.name, flat=merged_first, tail=merged_last)
+        self._append("matmul", whole, (first, second))
         return target
+
+    def _matrix(self, value: Ref, index: Index, *, last: bool) -> View:
+        """See an array as a matrix whose last (or first) axis is an index: the other axes are merged."""
+        if len(value.axes) == 1:
+            return View(value.name)
+        at_end, at_start = value.axes[-1] == index, value.axes[0] == index
+        if len(value.axes) == 2:
+            return View(value.name, transpose=at_end != last)
+        if not at_end and not at_start:
+            raise LoweringError("a product over an inner axis of three is not known")
+        return View(value.name, flat=at_end, tail=not at_end, transpose=at_end != last)
 
     # -- Kronecker deltas of two result indices ---------------------------------------------------------
 
@@ -322,22 +344,32 @@ class Lowering:
         target = into or Ref(self._fresh(self._order), self._order)
         self._append("fill", View(target.name), (Scalar(Integer(0)),))
         delta = self._result_delta(expr)
-        value = self._emit(Mul(*(f for f in Mul.make_args(expr) if f is not delta)))
+        value = self._emit(self._beside(delta, expr))
         self._append("copyto", self._on_diagonal(target, delta), (self._as_operand(value),), updates=True)
         return target
+
+    def _tied(self, delta: KroneckerDelta) -> tuple[Index, Index]:
+        """Return the two indices of a delta in the order of the result's axes."""
+        p, q = sorted(delta.args[:2], key=self._order.index)
+        return p, q
+
+    def _beside(self, delta: KroneckerDelta, term: Expr) -> Expr:
+        """Return the other factors on the diagonal, where the later index is the earlier one."""
+        p, q = self._tied(delta)
+        return Mul(*(f for f in Mul.make_args(term) if f is not delta)).xreplace({q: p})
 
     def _add_diagonal(self, term: Expr, value: Ref | Scalar) -> Ref:
         if not isinstance(value, Ref):
             raise LoweringError(f"a diagonal needs a matrix to stand in, got {value}")
         delta = self._result_delta(term)
-        added = self._emit(Mul(*(f for f in Mul.make_args(term) if f is not delta)))
+        added = self._emit(self._beside(delta, term))
         view = self._on_diagonal(value, delta)
         self._append("add", view, (view, self._as_operand(added)), updates=True)
         return value
 
     def _on_diagonal(self, value: Ref, delta: KroneckerDelta) -> View:
         letters = {axis: "abcdefgh"[position] for position, axis in enumerate(value.axes)}
-        p, q = delta.args[:2]
+        p, q = self._tied(delta)
         letters[q] = letters[p]
         return View(value.name, diagonal="".join(letters[axis] for axis in value.axes))
 
@@ -358,11 +390,17 @@ class Lowering:
 
     def _view(self, value: Ref, axes: tuple[Index, ...]) -> View:
         """Return the array as it must stand to broadcast to the given axes."""
-        if [axis for axis in axes if axis in value.axes] != list(value.axes):
-            raise LoweringError(f"axes {value.axes} do not fit {axes} in order")
+        order = [axis for axis in axes if axis in value.axes]
+        if set(order) != set(value.axes):
+            raise LoweringError(f"axes {value.axes} do not fit {axes}")
         missing = tuple(p for p, axis in enumerate(axes) if axis not in value.axes)
         leading = missing == tuple(range(len(missing)))
-        return View(value.name, insert=() if leading else missing)
+        insert = () if leading else missing
+        if order == list(value.axes):
+            return View(value.name, insert=insert)
+        if len(order) == 2:
+            return View(value.name, insert=insert, transpose=True)
+        return View(value.name, insert=insert, order=tuple(value.axes.index(axis) for axis in order))
 
     def _as_operand(self, value: Ref | Scalar) -> Operand:
         return View(value.name) if isinstance(value, Ref) else value
@@ -386,7 +424,10 @@ class Lowering:
         axis: int | None = None,
         updates: bool = False,
     ) -> None:
-        self.program.statements.append(Statement(operation, target, operands, self._equation, axis, updates))
+        double = operation == "matmul" and self.double(target.array)
+        self.program.statements.append(
+            Statement(operation, target, operands, self._equation, axis, updates, double)
+        )
 
 
 FUNCTIONS: dict[type, str] = {

@@ -92,11 +92,12 @@ def compute_in_place(program: Program, segments: Sequence[int] = ()) -> Program:
     )
 
 
-def share_memory(program: Program) -> dict[str, int]:
+def share_memory(program: Program, squares: bool = False) -> dict[str, int]:
     """Assign each array that needs storage to a slot; arrays in one slot are never alive together.
 
     Returns the slot of each array, slots numbered from 0, those first that grow with the number of samples.
     A slot is as large as its largest array; arrays that grow and arrays that do not never share one.
+    Arrays that have two axes of samples have slots of their own, which are asked for by ``squares``.
     """
     first: dict[str, int] = {}
     for position, statement in enumerate(program.statements):
@@ -104,6 +105,7 @@ def share_memory(program: Program) -> dict[str, int]:
     last = last_reads(program)
     foreign = program.inputs | program.external
     arrays = [name for name in first if program.axes[name] and name not in foreign]
+    arrays = [name for name in arrays if (program.axes[name].count("n") > 1) == squares]
     slots: list[tuple[bool, int, int]] = []  # (fixed, entries for one sample, last position in use)
     assigned: dict[str, int] = {}
     for name in arrays:

@@ -22,7 +22,7 @@ from derive.numbered import cost_equation, residual_equation
 from derive.own_cost import cost as cost_of
 from derive.program.lowering import Computed, Lowering, plainly
 from derive.program.passes import compute_in_place, drop_unread, share_memory
-from derive.program.statements import Axes, Program, Scalar, Statement
+from derive.program.statements import Axes, Program, Scalar, Statement, View
 from derive.proof import Proof
 from derive.quantities import (
     Cost,
@@ -83,10 +83,18 @@ class Routine:
     def reads_samples(self) -> bool:
         """True if a statement needs the number of samples."""
         return any(
-            isinstance(operand, Scalar) and operand.value.has(N)
+            operand.value.has(N)
+            if isinstance(operand, Scalar)
+            else "n" in _spelt_out(operand, self.axes[operand.array])
             for statement in self.statements
-            for operand in statement.operands
+            for operand in (*statement.operands, statement.target)
         )
+
+
+def _spelt_out(view: View, axes: Axes) -> Axes:
+    """Return the sizes that are written where an array is seen in another shape."""
+    last = axes[-1:] if view.flat else ()
+    return (*axes[: view.rows], *last, *(axes[:1] if view.tail else ()))
 
 
 @dataclass(frozen=True)

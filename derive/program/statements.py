@@ -42,14 +42,19 @@ ELEMENTWISE = ARITHMETIC | SELECTION | FUNCTIONS
 class View:
     """An array as a statement sees it.
 
-    ``insert`` lists the positions of axes of size 1 that broadcasting needs, ``transpose`` swaps two axes,
-    ``flat`` merges all axes but the last, ``diagonal`` takes the entries with two equal indices.
+    ``insert`` lists the positions of axes of size 1 that broadcasting needs, ``transpose`` swaps two axes and
+    ``order`` says where more of them come from,
+    ``flat`` merges all axes but the last and ``tail`` all but the first, before it is transposed; ``rows``
+    merges so many into one and the rest into another; ``diagonal`` takes the entries with two equal indices.
     """
 
     array: str
     insert: tuple[int, ...] = ()
     transpose: bool = False
     flat: bool = False
+    tail: bool = False
+    rows: int = 0
+    order: tuple[int, ...] = ()
     diagonal: str = ""  # subscripts such as "icj": the repeated letter is the diagonal
 
     @property
@@ -77,7 +82,8 @@ Operand = View | Scalar
 class Statement:
     """``target = operation(operands)``, citing the equation it comes from.
 
-    ``updates`` says that the target's other entries, or its former value, are kept.
+    ``updates`` says that the target's other entries, or its former value, are kept; ``double`` that sums
+    are taken in float64 whatever the operands are.
     """
 
     operation: str
@@ -86,6 +92,7 @@ class Statement:
     equation: Equation
     axis: int | None = None
     updates: bool = False
+    double: bool = False
 
     @property
     def reads(self) -> tuple[str, ...]:

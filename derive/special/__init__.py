@@ -6,9 +6,14 @@ from importlib.resources import files
 
 from derive.special.functions import erf, normal_cdf
 
-__all__ = ["erf", "normal_cdf", "source"]
+__all__ = ["definite_source", "erf", "normal_cdf", "source"]
 
 
 def source() -> str:
     """Return the text of the module, docstring first; an emitted package carries it as ``special.py``."""
     return files("derive.special").joinpath("functions.py").read_text(encoding="utf-8")
+
+
+def definite_source() -> str:
+    """Return the text of the module of symmetric systems; packages carry it as ``definite.py``."""
+    return files("derive.special").joinpath("definite.py").read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from derive.theorems.gram import gram
 from derive.theorems.slope import slopes
 from derive.theorems.softmax import softmax
 from derive.theorems.theorem import Theorem
+from derive.theorems.trials import trials
 from derive.theorems.wiring import wiring
 from derive.theorems.woodbury import woodbury
 
@@ -32,6 +33,7 @@ def theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
         *([] if squares else [convex_step()]),
         woodbury(),
         gram(),
+        trials(),
     ]
     given = None if architecture is None else architecture.cost
     return (*own, cost(), *steps, *further_theorems(given))

@@ -119,7 +119,6 @@ class Entries:
             ("lm_step.py", "solve_primal", lambda: self.step("solve_primal")),
             ("lm_step.py", "solve_dual", lambda: self.step("solve_dual")),
             ("lm_step.py", "solve", lambda: self.step("solve")),
-            ("lm_step.py", "lm_step", lambda: self.public_step("lm_step")),
             ("lm_step.py", "lm_step_primal", lambda: self.public_step("lm_step_primal")),
             ("lm_step.py", "lm_step_dual", lambda: self.public_step("lm_step_dual")),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sympy import Expr, Indexed, Integer, Sum
@@ -41,7 +41,12 @@ class Known:
 class Knowledge:
     """The equations of a proof, to be found by value."""
 
-    def __init__(self, proof: Proof, equations: Iterable[Computed]) -> None:
+    def __init__(
+        self,
+        proof: Proof,
+        equations: Iterable[Computed],
+        axes: Callable[[Expr], tuple[Index, ...]] | None = None,
+    ) -> None:
         """Read equations; ``kept`` are the letters that the tuple ``activations`` of a package holds."""
         self._network = proof.network
         self.weights = tuple(constant(weight) for weight in proof.network.cost_terms.weights)
@@ -55,7 +60,7 @@ class Knowledge:
         self._found: dict[tuple[Group, Expr], tuple[Known, ...]] = {}
         items = list(equations)
         for item in items:
-            self.add(known(item))
+            self.add(known(item, axes))
         backward = [item for item in items if item.equation.number not in ("0.2", "0.3")]
         self.kept = tuple(_kept(proof.architecture, weighted_inputs_needed(backward)))
 
@@ -74,7 +79,7 @@ class Knowledge:
         """Return the normal form, with a residual written out and z for the a of a linear layer."""
         if expr not in self._keys:
             try:
-                self._keys[expr] = rounded(normal_form(self._written_out(expr)))
+                self._keys[expr] = rounded(normal_form(_of_single_ranges(self._written_out(expr))))
             except ValueError:
                 self._keys[expr] = f"? {expr}"
         return self._keys[expr]
@@ -161,15 +166,37 @@ def array_equations(proof: Proof) -> list[Computed]:
     return [*forward_equations(network), *cost, *derived, *steps]
 
 
-def known(item: Computed) -> Known:
-    """Read an equation in canonical indices, its right-hand side as code is read."""
+def known(item: Computed, axes: Callable[[Expr], tuple[Index, ...]] | None = None) -> Known:
+    """Read an equation in canonical indices, its right-hand side as code is read.
+
+    ``axes`` says in which order the array of a left-hand side has them, if not samples first.
+    """
     equation = item.equation
-    free = axes_of(equation.lhs)
+    free = (axes or axes_of)(equation.lhs)
     renaming = {index: place(position, index.upper) for position, index in enumerate(free)}
     right = as_code(item.rhs).xreplace(renaming)
     return Known(
         equation.number, equation.lhs.xreplace(renaming), right, tuple(index.upper for index in free)
     )
+
+
+def _of_single_ranges(expr: Expr) -> Expr:
+    """Put 1 for every index that has no other value: two of them are then equal, and a sum has one term."""
+    single = {index: Integer(1) for index in expr.free_symbols if _single(index)}
+    if single:
+        expr = expr.xreplace(single)
+    if not any(_single(limit[0]) for node in expr.atoms(Sum) for limit in node.limits):
+        return expr
+    if isinstance(expr, Sum):
+        names = {index: Integer(1) for index, *_ in expr.limits if _single(index)}
+        kept = [limit for limit in expr.limits if not _single(limit[0])]
+        body = _of_single_ranges(expr.function.xreplace(names))
+        return expr.func(body, *kept) if kept else body
+    return expr.func(*(_of_single_ranges(arg) for arg in expr.args))
+
+
+def _single(index: Expr) -> bool:
+    return isinstance(index, Index) and bool(index.upper == 1)
 
 
 def _kept(architecture: Architecture, needed: set[str]) -> Iterator[Expr]:

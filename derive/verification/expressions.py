@@ -224,6 +224,8 @@ class Expressions:
                 return value
             case ["builtins", "min"], [tuple() as values] if all(isinstance(v, Expr) for v in values):
                 return Min(*values)
+            case ["builtins", "min"], [Expr(), Expr(), *_] if all(isinstance(v, Expr) for v in arguments):
+                return Min(*arguments)
             case ["math", "prod"], [tuple() as values] if all(isinstance(v, Expr) for v in values):
                 return Mul(*values)
             case ["math", function], [Expr() as value] if function in SCALAR:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, Indexed, Integer
 
 from derive.quantities import omega
-from derive.verification.calls import ELEMENTWISE, SPECIAL, elementwise, number
+from derive.verification.calls import ELEMENTWISE, SPECIAL, elementwise, number, places, renamed
 from derive.verification.expected import Known
 from derive.verification.functions import Where
 from derive.verification.objects import FLOAT
@@ -28,6 +28,8 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
         return _give(run, function(*operands), out)
     match name:
         case "matmul":
+            if keywords.get("dtype", FLOAT) is FLOAT:  # the type in which it is summed
+                keywords.pop("dtype", None)
             out = _only(name, arguments, 2, keywords, "out")
             left, right = (_operand(argument) for argument in arguments)
             return _give(run, run.contractions.matmul(left, right), out)
@@ -87,6 +89,8 @@ def call_method(
             return view.reshaped(_shape(shape))
         case "reshape", [_, *_]:
             return view.reshaped(_shape(tuple(arguments)))
+        case "transpose", [_, *_] if all(isinstance(k, Integer) for k in arguments):
+            return view.permuted([int(k) for k in arguments])
         case "copy", []:
             if (view.start, view.stop) == (0, view.memory.size) and view.plain:
                 return _copy(view)
@@ -110,8 +114,13 @@ def _copyto(run: Interpreter, arguments: list[Any], keywords: dict[str, Any]) ->
     else:
         groups = tuple(tuple(target.leaves[leaf] for leaf in axis) for axis in target.axes)
         value = Value(source, groups)
-    if len(value.axes) != len(target.axes):
+    if len(value.axes) > len(target.axes):
         raise Refusal("np.copyto: shapes do not fit")
+    if len(value.axes) < len(target.axes):  # the same for every place on the leading axes
+        missing = target.axes[: len(target.axes) - len(value.axes)]
+        ahead = tuple(tuple(target.leaves[leaf] for leaf in axis) for axis in missing)
+        axes = (*ahead, *value.axes)
+        value = Value(renamed(value, places(axes, 0)[sum(map(len, ahead)) :]), axes)
     run.store(target, target.filled(value))
 
 

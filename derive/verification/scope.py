@@ -21,7 +21,6 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "levenberg_marquardt"): _LOOP,
     ("train.py", "_Batches.__init__"): "allocates buffers of a loop",
     ("train.py", "_Batches.descend"): "gathers the rows of a batch; the step that it takes is proved",
-    ("train.py", "_trial"): "catches a singular system; the step that it takes is proved",
     ("train.py", "_draw_rows"): _DRAW,
     ("train.py", "_draw"): _DRAW,
     ("train.py", "_chunks"): _DRAW,
@@ -29,8 +28,12 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "_check"): "refuses settings that make no sense",
     ("hessian.py", "hessian"): "calls the product, which is proved, for each column",
     ("parameters.py", "check_count"): "refuses a bad number of samples",
+    ("normal_step.py", "NormalStep.__init__"): "divides the samples into chunks and allocates",
+    ("normal_step.py", "NormalStep.at"): "adds up chunks of samples; the sums of a chunk are proved",
+    ("damped.py", "damped_step"): "chooses a form by the sizes; both are proved",
     ("lm_step.py", "_prepare"): "checks mu; proved where a step calls it",
     ("curved_step.py", "_prepare"): "checks mu; proved where a step calls it",
+    ("curved_step.py", "move"): "takes the step of solve, which is proved, and says if it is finite",
 }
 
 

@@ -125,6 +125,12 @@ class View:
         """Return the view with its axes in reverse."""
         return replace(self, axes=self.axes[::-1])
 
+    def permuted(self, order: Sequence[int]) -> View:
+        """Return the view with its axes in another order."""
+        if sorted(order) != list(range(len(self.axes))):
+            raise Refusal(f"expected the numbers of {len(self.axes)} axes, got {list(order)}")
+        return replace(self, axes=tuple(self.axes[k] for k in order))
+
     def diagonal(self, before: str, after: str) -> View:
         """Return the view that ``einsum`` gives for subscripts without a sum."""
         letters = dict(zip(before[::-1], self.axes[::-1], strict=True))
@@ -198,6 +204,8 @@ class View:
             elif len(wanted) == 1 and group and Mul(*group) == wanted[0]:
                 finer[axis[0]] = group
                 order += [(axis[0], part) for part in range(len(group))]
+            elif group == NEW and wanted == (Integer(1),):  # one place, and the value is the same at all
+                finer[axis[0]] = wanted
             else:
                 raise Refusal(f"shapes do not fit: {_sizes(group)} goes into {_sizes(wanted)}")
         if self.ties:

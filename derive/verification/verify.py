@@ -15,6 +15,7 @@ from derive.errors import NotProvedError, UserError
 from derive.extras import module, parse
 from derive.program.lowering import plainly
 from derive.proof import Proof, prove
+from derive.special import definite_source
 from derive.special import source as special_source
 from derive.theorems.descent import descent_update
 from derive.verification.curved import FILE as CURVED
@@ -22,6 +23,7 @@ from derive.verification.entries import Entries
 from derive.verification.expected import Knowledge, array_equations
 from derive.verification.further import Further, FurtherEntries
 from derive.verification.interpreter import Interpreter
+from derive.verification.lean_entries import FILES, lean_runs
 from derive.verification.objects import Located, Skipped, Trace
 from derive.verification.report import Finding, Proved, Report
 from derive.verification.scalars import check_sample_steps, scalar_knowledge
@@ -85,10 +87,13 @@ def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
             sources[name] = read_source(name, text)
         except SourceError as error:
             findings.append(Finding(name, error.line, "", "", str(error)))
-    if "special.py" in sources and not _special(files["special.py"]):
-        message = "differs from the functions that packages carry, which are trusted as they stand"
-        findings.append(Finding("special.py", 1, "", "", message))
-    needed = (*NEEDED, *([] if proof.curved is None else [CURVED]), *map(module, verifier.extras))
+    for name, carried in TRUSTED.items():
+        if name in sources and not _carried(files[name], carried()):
+            message = "differs from the functions that packages carry, which are trusted as they stand"
+            findings.append(Finding(name, 1, "", "", message))
+    lean = FILES if proof.lean is not None else ()
+    curved = () if proof.curved is None else (CURVED,)
+    needed = (*NEEDED, *lean, *curved, *map(module, verifier.extras))
     missing = [name for name in needed if name not in files]
     findings += [Finding(name, 1, "", "", "is missing") for name in missing]
     if findings:
@@ -103,6 +108,11 @@ def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
         runs.append(Interpreter(sources, further.knowledge))
         for file, name, run in FurtherEntries(runs[-1], further, proof).all():
             _attempt(findings, sources, file, name, run)
+    if proof.lean is not None:
+        more, entries = lean_runs(sources, proof)
+        runs += more
+        for file, name, run in entries:
+            _attempt(findings, sources, file, name, run)
     if "sample_steps.py" in sources:
 
         def steps() -> None:
@@ -110,11 +120,15 @@ def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
             check_sample_steps(runs[-1], proof)
 
         _attempt(findings, sources, "sample_steps.py", "sample_steps", steps)
-    traces = {key: trace for run in runs for key, trace in run.traces.items()}
+    traces: dict[tuple[str, str], Trace] = {}
+    for run_of in runs:
+        for key, found in run_of.traces.items():
+            traces.setdefault(key, Trace()).lines.update(found.lines)
+            traces[key].numbers.update(found.numbers)
     failed = {key for run in runs for key in run.failed}
     proved = []
     for file, source in sources.items():
-        for name, node in functions(source) if file != "special.py" else ():
+        for name, node in functions(source) if file not in TRUSTED else ():
             trace = traces.get((file, name))
             if trace is not None and trace.lines and (file, name) not in failed:
                 proved.append(Proved(file, name, _count(source, node, trace), tuple(sorted(trace.numbers))))
@@ -258,12 +272,15 @@ def _architecture(line: str, directory: Path) -> tuple[Architecture, tuple[str, 
     return Architecture.parse(text, cost, own), parse(extras) if extras else ()
 
 
-def _special(text: str) -> bool:
+TRUSTED = {"special.py": special_source, "definite.py": definite_source}
+
+
+def _carried(text: str, source: str) -> bool:
     """Say whether a file is a header and then the functions that ``derive.special`` has."""
     header = _HEADER.match(text)
-    if header is None or not text.endswith(special_source()):
+    if header is None or not text.endswith(source):
         return False
-    lines = text.removesuffix(special_source()).splitlines()
+    lines = text.removesuffix(source).splitlines()
     return all(line.startswith("#") for line in lines if line)
 
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 77338ad580e738f1fc99bffee50196688e1e55f9c2c8da4e6dccf5fa777cb5a5
+# 12bf911e51184326e7728acef98bccbafd1c69af73fc19d963c76ad97289cde5
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -10,6 +10,7 @@ Forward pass, gradient, Levenberg-Marquardt step and training.
 Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float64 vector p.
 """
 
+from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
 from .lm_step import (
@@ -33,6 +34,7 @@ __all__ = [
     "TrainingResult",
     "cost",
     "cost_and_gradient",
+    "damped_step",
     "forward",
     "gradient",
     "gradient_descent",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 77338ad580e738f1fc99bffee50196688e1e55f9c2c8da4e6dccf5fa777cb5a5
+# 12bf911e51184326e7728acef98bccbafd1c69af73fc19d963c76ad97289cde5
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 1-20:tanh-1:linear.
 
@@ -21,9 +21,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .damped import damped_step, move
 from .forward import ForwardWorkspace
 from .gradient import GradientWorkspace
-from .lm_step import JacobianWorkspace, solve
+from .lm_step import N_OUTPUTS, check_system
+from .normal_step import MEMORY
 from .parameters import Array, as_parameters, as_samples
 from .sample_steps import sample_steps
 
@@ -232,6 +234,7 @@ def levenberg_marquardt(
     xtol: float = 0.0,
     mu_min: float = 1e-12,
     mu_max: float = 1e12,
+    memory: int = MEMORY,
     callback: Callback | None = None,
 ) -> TrainingResult:
     """Take Levenberg-Marquardt steps, each accepted only if it lowers the cost.
@@ -240,6 +243,7 @@ def levenberg_marquardt(
     rule), within mu_min and mu_max; ``steps`` counts the accepted ones. Stops when the cost is at most
     ``goal``, the norm of the gradient at most ``gtol`` or a step at most ``xtol`` times the norm of p;
     ``callback(step, p, cost)`` is called at every accepted step and stops the run by returning True.
+    ``memory`` bounds the bytes that rows of the Jacobian take at a time, where they are needed at all.
 
     Raises:
         TypeError: if p, X or Y is not made of real numbers.
@@ -249,7 +253,9 @@ def levenberg_marquardt(
     _check(mu=mu, mu_min=mu_min, mu_max=mu_max, steps=steps, goal=goal, gtol=gtol, xtol=xtol)
     if not mu_min <= mu <= mu_max:
         raise ValueError(f"mu: expected mu_min <= mu <= mu_max, got {mu_min!r}, {mu!r}, {mu_max!r}")
-    work, whole = JacobianWorkspace(len(X)), ForwardWorkspace(len(X))
+    check_system(min(len(X) * N_OUTPUTS, len(p)))
+    work, whole = damped_step(len(X), memory), ForwardWorkspace(len(X))
+    trial = p.copy()
     slope = GradientWorkspace(len(X)) if gtol > 0 else None
     recorder = _Recorder(goal, callback)
     step, evaluations = 0, 1
@@ -261,22 +267,22 @@ def levenberg_marquardt(
             if slope is not None and float(np.linalg.norm(slope.gradient(p, X, Y))) <= gtol:
                 reason = StopReason.GRADIENT
                 break
-            r, J = work.residual_and_jacobian(p, X, Y)
+            work.at(p, X, Y)
             evaluations += 1
             while True:
-                trial = _trial(p, J, r, mu)
-                cost_trial = np.inf if trial is None else whole.cost(trial, X, Y)
+                moved = move(work, p, mu, trial)
+                cost_trial = whole.cost(trial, X, Y) if moved else np.inf
                 evaluations += 1
-                if trial is not None and cost_trial < cost:
+                if cost_trial < cost:
                     break
                 mu *= 10.0
                 if mu > mu_max:
                     reason = StopReason.DAMPING
                     break
-            if reason is not None or trial is None:
+            if reason is not None:
                 break
-            small = float(np.linalg.norm(trial - p)) <= xtol * float(np.linalg.norm(p))
-            p, cost, mu = trial, cost_trial, max(mu / 10.0, mu_min)
+            small = xtol > 0 and np.linalg.norm(trial - p) <= xtol * np.linalg.norm(p)
+            p, trial, cost, mu = trial, p, cost_trial, max(mu / 10.0, mu_min)
             step += 1
             reason = recorder.record(step, p, cost)
             if reason is None and small:
@@ -286,15 +292,6 @@ def levenberg_marquardt(
     return TrainingResult(
         p, cost, step, evaluations, reason or StopReason.STEPS, tuple(recorder.history)
     )
-
-
-def _trial(p: Array, J: Array, r: Array, mu: float) -> Array | None:
-    """Return the new p, or None where the system cannot be solved in float64."""
-    try:
-        trial = solve(p, J, r, mu)
-    except np.linalg.LinAlgError:
-        return None
-    return trial if bool(np.isfinite(trial).all()) else None
 
 
 def _draw(

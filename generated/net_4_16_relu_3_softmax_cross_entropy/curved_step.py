@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 382c286ca9220e741a9fb052548d3a9893b78bae37882434571cdf92ae757e66
+# ad2a5a2a810f1799f52940bb554a354cc73bcf5dcf26a707c63dff27dd1288d9
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Levenberg-Marquardt step of the network 4-16:relu-3:softmax with cross-entropy.
 
@@ -102,7 +102,7 @@ def solve_primal(p: Array, J: Array, K: Array, r: Array, mu: float) -> Array:
     """Return the new p from the primal system, s by s; J and K are (N 3, s), r is (N 3,)."""
     # (2.18) A_pm = sum_q J_qp K_qm + mu delta_pm
     A = np.matmul(J.T, K)  # (2.18)
-    np.add(np.einsum("bb->b", A), mu, out=np.einsum("bb->b", A))  # (2.18)
+    np.add(np.einsum("aa->a", A), mu, out=np.einsum("aa->a", A))  # (2.18)
     # (2.2) g_p = sum_q J_qp rho_q
     g = np.matmul(J.T, r)  # (2.2)
     # (2.3) sum_m A_pm h_m = g_p
@@ -191,6 +191,10 @@ class StepWorkspace:
         )
         self.weights = Views(dtype)
 
+    def at(self, p: Array, X: Array, Y: Array) -> None:
+        """Go to p, from where steps are asked for."""
+        self.linearise(p, X, Y)
+
     def linearise(self, p: Array, X: Array, Y: Array) -> tuple[Array, Array, Array]:
         """Return J and K = H J, (N 3, s) each, and r, (N 3,), at p."""
         check_shapes(self.n_samples, X, Y)
@@ -201,6 +205,15 @@ class StepWorkspace:
         by_sample = self.J.reshape(self.n_samples, N_OUTPUTS, N_PARAMETERS)
         multiply_rows(by_sample, self.activations, self.work)
         return self.J, self.K, self.r
+
+
+def move(work: StepWorkspace, p: Array, mu: float, p_new: Array) -> bool:
+    """Fill p_new with p after the step for damping mu; say False where float64 has no solution."""
+    try:
+        p_new[:] = solve(p, work.J, work.K, work.r, mu)
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.isfinite(p_new).all())
 
 
 def lm_step(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:

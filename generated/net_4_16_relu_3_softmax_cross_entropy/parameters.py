@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 382c286ca9220e741a9fb052548d3a9893b78bae37882434571cdf92ae757e66
+# ad2a5a2a810f1799f52940bb554a354cc73bcf5dcf26a707c63dff27dd1288d9
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 4-16:relu-3:softmax with cross-entropy, and checks on what comes in.
 

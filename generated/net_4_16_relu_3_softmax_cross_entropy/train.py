@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 382c286ca9220e741a9fb052548d3a9893b78bae37882434571cdf92ae757e66
+# ad2a5a2a810f1799f52940bb554a354cc73bcf5dcf26a707c63dff27dd1288d9
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 4-16:relu-3:softmax with cross-entropy.
 
@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .curved_step import StepWorkspace, solve
+from .curved_step import StepWorkspace, move
 from .forward import ForwardWorkspace
 from .gradient import GradientWorkspace
 from .parameters import Array, as_parameters, as_samples
@@ -250,6 +250,7 @@ def levenberg_marquardt(
     if not mu_min <= mu <= mu_max:
         raise ValueError(f"mu: expected mu_min <= mu <= mu_max, got {mu_min!r}, {mu!r}, {mu_max!r}")
     work, whole = StepWorkspace(len(X)), ForwardWorkspace(len(X))
+    trial = p.copy()
     slope = GradientWorkspace(len(X)) if gtol > 0 else None
     recorder = _Recorder(goal, callback)
     step, evaluations = 0, 1
@@ -261,22 +262,22 @@ def levenberg_marquardt(
             if slope is not None and float(np.linalg.norm(slope.gradient(p, X, Y))) <= gtol:
                 reason = StopReason.GRADIENT
                 break
-            J, K, r = work.linearise(p, X, Y)
+            work.at(p, X, Y)
             evaluations += 1
             while True:
-                trial = _trial(p, J, K, r, mu)
-                cost_trial = np.inf if trial is None else whole.cost(trial, X, Y)
+                moved = move(work, p, mu, trial)
+                cost_trial = whole.cost(trial, X, Y) if moved else np.inf
                 evaluations += 1
-                if trial is not None and cost_trial < cost:
+                if cost_trial < cost:
                     break
                 mu *= 10.0
                 if mu > mu_max:
                     reason = StopReason.DAMPING
                     break
-            if reason is not None or trial is None:
+            if reason is not None:
                 break
-            small = float(np.linalg.norm(trial - p)) <= xtol * float(np.linalg.norm(p))
-            p, cost, mu = trial, cost_trial, max(mu / 10.0, mu_min)
+            small = xtol > 0 and np.linalg.norm(trial - p) <= xtol * np.linalg.norm(p)
+            p, trial, cost, mu = trial, p, cost_trial, max(mu / 10.0, mu_min)
             step += 1
             reason = recorder.record(step, p, cost)
             if reason is None and small:
@@ -286,15 +287,6 @@ def levenberg_marquardt(
     return TrainingResult(
         p, cost, step, evaluations, reason or StopReason.STEPS, tuple(recorder.history)
     )
-
-
-def _trial(p: Array, J: Array, K: Array, r: Array, mu: float) -> Array | None:
-    """Return the new p, or None where the system cannot be solved in float64."""
-    try:
-        trial = solve(p, J, K, r, mu)
-    except np.linalg.LinAlgError:
-        return None
-    return trial if bool(np.isfinite(trial).all()) else None
 
 
 def _draw(

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 67147bf29ad8d3b55e46455be120f3ccf5acca192fe0896da4818aaef09fb57b
+# c3cdaddef09b27e221f10a745daa2f23aa7e4c6f2b420e5b28da290cc0363dc0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2.
 
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .damped import step_by_gram_matrix, step_by_normal_matrix
 from .forward import ForwardWorkspace, propagate, subtract_output
 from .parameters import (
     N_PARAMETERS,
@@ -85,7 +86,7 @@ def solve_primal(p: Array, J: Array, r: Array, mu: float) -> Array:
     """Return the new p from the primal system, s by s; J is (N 2, s), r is (N 2,)."""
     # (2.1) A_pm = sum_q J_qp J_qm + mu delta_pm
     A = np.matmul(J.T, J)  # (2.1)
-    np.add(np.einsum("bb->b", A), mu, out=np.einsum("bb->b", A))  # (2.1)
+    np.add(np.einsum("aa->a", A), mu, out=np.einsum("aa->a", A))  # (2.1)
     # (2.2) g_p = sum_q J_qp r_q
     g = np.matmul(J.T, r)  # (2.2)
     # (2.3) sum_m A_pm h_m = g_p
@@ -219,13 +220,16 @@ def jacobian(p: ArrayLike, X: ArrayLike) -> Array:
 def lm_step(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
     """Return p after one Levenberg-Marquardt step with damping mu > 0, (s,).
 
-    The smaller system is solved: the primal one where s <= N 2, else the dual one.
+    The smaller system is solved: the primal one where s <= N 2, else the dual one. J is not formed.
 
     Raises:
         TypeError: if p, X or Y is not made of real numbers.
         ValueError: if mu is not positive, a shape is wrong or an entry is not finite.
     """
-    return solve(*_prepare(p, X, Y, mu))
+    p, X, Y, mu = _checked(p, X, Y, mu)
+    check_system(min(len(X) * N_OUTPUTS, N_PARAMETERS))
+    primal = len(X) * N_OUTPUTS >= N_PARAMETERS
+    return step_by_normal_matrix(p, X, Y, mu) if primal else step_by_gram_matrix(p, X, Y, mu)
 
 
 def lm_step_primal(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
@@ -243,8 +247,15 @@ def lm_step_dual(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
 def _prepare(
     p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float
 ) -> tuple[Array, Array, Array, float]:
+    p, X, Y, mu = _checked(p, X, Y, mu)
+    r, J = JacobianWorkspace(len(X)).residual_and_jacobian(p, X, Y)
+    return p, J, r, mu
+
+
+def _checked(
+    p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float
+) -> tuple[Array, Array, Array, float]:
     p, (X, Y) = as_parameters(p), as_samples(X, Y)
     if not isinstance(mu, Real) or not 0 < mu < np.inf:
         raise ValueError(f"mu: expected a positive, finite number, got {mu!r}")
-    r, J = JacobianWorkspace(len(X)).residual_and_jacobian(p, X, Y)
-    return p, J, r, float(mu)
+    return p, X, Y, float(mu)

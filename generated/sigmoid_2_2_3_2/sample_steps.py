@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 67147bf29ad8d3b55e46455be120f3ccf5acca192fe0896da4818aaef09fb57b
+# c3cdaddef09b27e221f10a745daa2f23aa7e4c6f2b420e5b28da290cc0363dc0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-2-3-2 on one sample at a time, in scalars.
 

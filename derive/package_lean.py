@@ -1,0 +1,140 @@
+"""What the files of the steps without the Jacobian are given: see ``package``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from derive.architecture import Parameter
+from derive.package_parts import Function, function, memory_of, shape_code, spare_arrays
+from derive.printers.numpy import special_functions, tuple_code
+from derive.program.lean import lean_routines
+from derive.program.passes import entries
+from derive.program.routines import Routine, Routines
+from derive.program.statements import Axes
+from derive.proof import Proof
+from derive.special import definite_source
+
+
+def lean_contexts(proof: Proof, routines: Routines, known: Sequence[Parameter]) -> dict[str, dict[str, Any]]:
+    """Return what the files of the step without the Jacobian read."""
+    assert proof.lean is not None
+    lean = lean_routines(proof, proof.lean, routines.kept)
+    sizes = proof.architecture.sizes
+    names, activations, spare = [item.name for item in known], list(routines.kept), spare_arrays(routines)
+    lent = [("weights", names), ("activations", activations)]
+    axes, slots = lean.gram.axes, lean.gram.slots
+    square = [name for name in slots if axes[name].count("n") > 1]
+    gram_work = [name for name in slots if name not in square and _touches(lean.gram, name)]
+    back_work = [name for name in slots if name not in square and _touches(lean.pull_back, name)]
+    kept_slots = [entries(routines.propagate.axes[name]) for name in (*activations, *spare)]
+    lean_steps = replace(lean.gram, slots={name: slot for name, slot in slots.items() if name not in square})
+    gram = function(lean.gram, [*lent, ("work", gram_work), ("squares", square)], fills=("r",))
+    pull_back = function(
+        lean.pull_back, [*lent, ("work", back_work), ("step", [f"h{name}" for name in names])]
+    )
+    of_steps = {"step": "self.step", "work": "self.back", "v": "v.reshape(self.r.shape)", "X": "self.X"}
+
+    def carve(name: str, axes: Axes, slot: int) -> str:
+        return f"carve(memory[{slot}], {shape_code(axes)}),  # {name}"
+
+    columns = list(lean.rows.slots)
+    rows = function(
+        lean.rows, [("weights", names), ("work", columns), ("rows", [f"J{n}" for n in names])], fills=("r",)
+    )
+    normal = function(lean.normal, [], fills=("S", "g"))
+    sizes_of_columns = _slot_sizes(lean.rows, columns)
+    first = len(sizes_of_columns)
+    return {
+        "definite.py": {"source": definite_source()},
+        "gram_step.py": {
+            "special": special_functions(lean.gram, lean.pull_back),
+            "n_outputs": sizes[-1],
+            "n_parameters": proof.architecture.n_parameters,
+            "matrix": lean.matrix,
+            "matrix_at": square.index(lean.matrix),
+            "gram": gram,
+            "pull_back": pull_back,
+            "decrease": function(lean.dual_decrease, []),
+            "memory": memory_of(lean_steps, [], [], []),
+            "kept": _sizes(kept_slots, 12),
+            "square_slots": _sizes(_slot_sizes(lean.gram, square), 12),
+            "activations": _kept(routines, activations, 0),
+            "spare": _kept(routines, spare, len(activations)),
+            "work": [carve(name, axes[name], slots[name]) for name in gram_work],
+            "back": [carve(name, axes[name], slots[name]) for name in back_work],
+            "square": [
+                f"carve(squares[{slots[name]}], {shape_code(axes[name])}),  # {name}" for name in square
+            ],
+            "gram_call": _call(gram, {}),
+            "pull_back_call": _call(pull_back, of_steps),
+        },
+        "normal_step.py": {
+            "special": special_functions(lean.rows),
+            "n_outputs": sizes[-1],
+            "n_parameters": proof.architecture.n_parameters,
+            "rows": rows,
+            "accumulate": function(lean.accumulate, []),
+            "normal": normal,
+            "decrease": function(lean.primal_decrease, []),
+            "parameters": [
+                {
+                    "name": item.name,
+                    "start": item.start * sizes[-1],
+                    "stop": item.stop * sizes[-1],
+                    "shape": item.shape,
+                }
+                for item in known
+            ],
+            "work": [
+                carve(name, lean.rows.axes[name], lean.rows.slots[name]).replace("n_samples", "n")
+                for name in columns
+            ],
+            "sizes": _sizes(
+                [
+                    *sizes_of_columns,
+                    sizes[-1],
+                    sizes[-1] * proof.architecture.n_parameters,
+                ],
+                0,
+            ),
+            "r_slot": first,
+            "j_slot": first + 1,
+            "normal_call": _call(normal, {"J": "self.J", "r": "self.r.reshape(-1)"}),
+            "rows_call": _call(rows, {name: f"self.{name}" for name in ("r", "work", "rows")}),
+        },
+        "damped.py": {
+            "n_outputs": sizes[-1],
+            "take": function(lean.take, [], fills=("p_new",)),
+        },
+    }
+
+
+def _touches(routine: Routine, name: str) -> bool:
+    return any(name in (*s.reads, s.target.array) for s in routine.statements)
+
+
+def _sizes(sizes: list[int], indent: int) -> str:
+    return tuple_code(list(map(str, sizes)), indent)
+
+
+def _slot_sizes(routine: Routine, names: list[str]) -> list[int]:
+    sizes = [0] * (1 + max((routine.slots[name] for name in names), default=-1))
+    for name in names:
+        slot = routine.slots[name]
+        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
+    return sizes
+
+
+def _kept(routines: Routines, names: list[str], first: int) -> list[str]:
+    """Return the lines that give arrays of the forward pass memory of their own."""
+    axes = routines.propagate.axes
+    return [f"carve(kept[{first + k}], {shape_code(axes[name])}),  # {name}" for k, name in enumerate(names)]
+
+
+def _call(made: Function, known: dict[str, str]) -> str:
+    """Return the arguments of a call in a method: what has the parameter's name, or what is said."""
+    local = ("X", "Y", "weights", "S", "g")
+    names = [parameter.split(":")[0] for parameter in made.parameters]
+    return ", ".join(known.get(n, n if n in local else f"self.{n}") for n in names)

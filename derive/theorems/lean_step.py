@@ -1,0 +1,186 @@
+"""The Levenberg-Marquardt step of a network without its Jacobian, as equations ready to be computed.
+
+From the derived rows of the Jacobian, layer by layer from the last one,
+
+    (5.3)  Q[l]_icsd   what the parameters of layers l..L add to the entry (ic),(sd) of J J^T,
+
+by the rules alone: the rows are put in, products multiplied out, Kronecker sums collapsed, constant factors
+moved out of sums and common factors taken out. Where (1.1) makes Delta[L] a Kronecker delta, it is put in as
+well: the block of a linear output layer is then delta_cd (1 + sum_k a_ik a_sk), and Delta[L] is needed by
+nothing. With v from (J J^T + mu I) v = r, (2.6), the step h = J^T v, (2.7), is
+
+    (5.4)  sum_ic v_ic dF_ic/dp_k = dU/dp_k   for U = sum_ic v_ic F_ic,
+
+one backward pass that begins with v. Nothing here asks what a layer is: only the rows are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Mul, Symbol, factor_terms
+
+from derive.calculus.derivation import Deriving, renamed
+from derive.calculus.rules import DEFINITION
+from derive.equation import Equation
+from derive.network import Network, Objective
+from derive.quantities import F, Index, N, Partial, a, total
+from derive.theorems.backpropagation import Derived, backpropagation
+from derive.theorems.levenberg_marquardt import v
+from derive.theorems.theorem import Part
+
+Q = IndexedBase("Q")  # Q[l, i, c, s, d], what layers l..L make of J J^T
+epsilon = IndexedBase("epsilon")  # epsilon[l, i, j] = dU/dz[l]_ij
+U = Symbol("U")  # the outputs weighed with v
+
+
+@dataclass(frozen=True)
+class LeanStep:
+    """What is computed, in order: ``gram`` gives J J^T, ``back`` the step; ``parts`` prove what is new."""
+
+    gram: tuple[Equation, ...]
+    back: tuple[Derived, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def holds(self) -> bool:
+        """True if the replay accepts every step that led to a new equation."""
+        return all(part.holds for part in self.parts)
+
+
+def lean_step(network: Network, rows: tuple[Derived, ...]) -> LeanStep:
+    """Derive J J^T from the derived rows of the Jacobian, and J^T v by the objective U."""
+    meanings = Meanings(rows)
+    equations: list[Equation] = []
+    parts: list[Part] = []
+    for layer in sorted({int(derived.layer) for derived in rows}, reverse=True):
+        of_layer = [derived.equation for derived in rows if derived.layer == layer]
+        for equation in (found for found in of_layer if isinstance(found.lhs, Indexed)):
+            if equation in meanings.kronecker:
+                continue
+            part = _hidden(meanings, equation)
+            parts += [part] if part.derivation.steps else []
+            equations.append(part.equation)
+        entries = [equation for equation in of_layer if isinstance(equation.lhs, Partial)]
+        if entries:  # a layer may have all its parameters from another
+            part = _sum_of_layer(meanings, entries, layer)
+            parts.append(part)
+            equations.append(part.equation)
+    back = backpropagation(network, weighed_outputs())
+    moved = (derived.equation.lhs.v for derived in back if isinstance(derived.equation.lhs, Partial))
+    parts += [product_with_v(network, parameter) for parameter in moved]
+    return LeanStep(tuple(equations), back, tuple(parts))
+
+
+class Meanings:
+    """What a step may put in: the deltas of the rows, the sums (5.3) by what they are, and U."""
+
+    def __init__(self, rows: Sequence[Derived] = ()) -> None:
+        self.deltas = [derived.equation for derived in rows if isinstance(derived.equation.lhs, Indexed)]
+        self.kronecker = [equation for equation in self.deltas if _is_kronecker(equation.rhs)]
+        self.sums: dict[Expr, Expr] = {}
+        self.outputs: Expr | None = None
+
+    def definition(self, quantity: Expr) -> Expr | None:
+        """Return what a quantity stands for, or None."""
+        if quantity == U:
+            return self.outputs
+        if quantity in self.sums:
+            return self.sums[quantity]
+        for equation in self.deltas:
+            if _same_letter(quantity, equation.lhs):
+                names = zip(equation.lhs.indices, quantity.indices, strict=True)
+                return _with_fresh_sums(equation.rhs).xreplace(dict(names))
+        return None
+
+    def label(self, quantity: Expr) -> str:
+        """Return how a step cites what defines a quantity."""
+        found = (eq.number for eq in self.deltas if _same_letter(quantity, eq.lhs))
+        return next((f"({number})" for number in found), "")
+
+    def depends(self, quantity: Expr, variable: Expr) -> bool:
+        """Say that U and the outputs move with every parameter, and v with none."""
+        return bool(quantity == U or getattr(quantity, "base", None) == F)
+
+    def put_in(self, work: Deriving) -> Deriving:
+        """Put every Kronecker delta of (1.1) in its place."""
+        for equation in self.kronecker:
+            for node in sorted(work.now.atoms(Indexed), key=str):
+                if _same_letter(node, equation.lhs):
+                    meaning = self.definition(node)
+                    assert meaning is not None
+                    work.step(DEFINITION, node, meaning, f"({equation.number})")
+        return work
+
+
+def _hidden(meanings: Meanings, equation: Equation) -> Part:
+    """Put (1.1) into a hidden delta, if it is a Kronecker delta."""
+    work = meanings.put_in(Deriving(equation.rhs, meanings)).tidy()
+    return Part(Equation(equation.number, equation.name, equation.lhs, work.now), work.done(), meanings)
+
+
+def _sum_of_layer(meanings: Meanings, rows: list[Equation], layer: int) -> Part:
+    """Derive (5.3) for one layer: what its parameters add, wherever they act, and the sum so far."""
+    i, c = rows[0].lhs.f.indices
+    s, d = Index("s", i.upper), Index("d", c.upper)
+    inner: dict[tuple[int, Expr], Index] = {}
+    added: Expr = Integer(0)
+    for equation in rows:
+        old = [index for index in equation.lhs.v.indices if isinstance(index, Index)]
+        new = [inner.setdefault((at, k.upper), Index(k.name, k.upper)) for at, k in enumerate(old)]
+        names = zip((*equation.lhs.f.indices, *old), (i, c, *new), strict=True)
+        first = equation.rhs.xreplace(dict(names))
+        second = _with_fresh_sums(first).xreplace({i: s, c: d})
+        added += total(first * second, *new)
+    last = next(reversed(meanings.sums), None)
+    so_far = Integer(0) if last is None else Q[last.indices[0], i, c, s, d]
+    left = Q[layer, i, c, s, d]
+    meanings.sums[left] = so_far + added
+    work = meanings.put_in(Deriving(so_far + added, meanings)).multiply_out().tidy()
+    terms = [term for term in Add.make_args(work.now) if term != so_far]
+    arrived = work.arrive(so_far + factor_terms(Add(*terms)))
+    reason = "" if arrived else "the two sides differ in their normal form"
+    return Part(Equation("5.3", "Gram matrix from layer l on", left, work.now), work.done(), meanings, reason)
+
+
+# -- the step by one backward pass ----------------------------------------------------------------------
+
+
+def weighed_outputs() -> Objective:
+    """Return U = sum_ic v_ic F_ic, whose derivatives are the entries of J^T v."""
+    i = Index("i", N)
+
+    def define(network: Network) -> Expr:
+        s, c = Index("i", N), network.index("c", network.depth)
+        return total(v[s, c] * a[network.depth, s, c], s, c)
+
+    return Objective("weighed outputs", U, i, define, base=epsilon, over_samples=True)
+
+
+def product_with_v(network: Network, parameter: Expr) -> Part:
+    """Derive (5.4): dU/dp is the entry of J^T v that belongs to a parameter."""
+    i, c = Index("i", N), network.index("c", network.depth)
+    meanings = Meanings()
+    meanings.outputs = total(v[i, c] * F[i, c], i, c)
+    work = Deriving(Partial(U, parameter), meanings)
+    work.step(DEFINITION, U, meanings.outputs)
+    work.open_derivatives(lambda f: bool(getattr(f, "base", None) == F))
+    s, d = Index("i", N), network.index("c", network.depth)
+    claimed = total(v[s, d] * Partial(F[s, d], parameter), s, d)
+    reason = "" if work.arrive(claimed) else "the two sides differ in their normal form"
+    equation = Equation("5.4", "product with the transposed Jacobian", Partial(U, parameter), work.now)
+    return Part(equation, work.done(), meanings, reason)
+
+
+def _same_letter(quantity: Expr, other: Expr) -> bool:
+    base = getattr(quantity, "base", None)
+    return base is not None and bool(base == other.base and quantity.indices[0] == other.indices[0])
+
+
+def _is_kronecker(expr: Expr) -> bool:
+    return any(isinstance(factor, KroneckerDelta) for factor in Mul.make_args(expr))
+
+
+def _with_fresh_sums(expr: Expr) -> Expr:
+    return renamed(expr, {})
