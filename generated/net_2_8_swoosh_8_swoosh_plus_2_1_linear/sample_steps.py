@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# dcf7d1899e9a1877b1fc893812632978b7d1f84846edd9f7b619fab90e62cde3
+# 3a37dee929694e65e57522b49c600223eb018e2d8793da60421be6ed05c236db
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-8:swoosh-8:swoosh+2-1:linear on one sample at a time, in scalars.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 382c286ca9220e741a9fb052548d3a9893b78bae37882434571cdf92ae757e66
+# 81894ed9d09b7ec0aed795d576ff108cb5563d1b36bd406a1803567ddb15c2ca
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-16:relu-3:softmax with cross-entropy, its cost and its residual."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 73b98b621381a6b4eb15e01750ef1a6dbb0beaa5ec807a5ffd5e0c3e2b20ca35
+# d5411394af7bee00dd2170d6d4edd57859edc61fbd3ee70d1aac42359025b552
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 4-8-8-2, and checks on what comes in.
 
