@@ -25,7 +25,7 @@ from derive.package import render
 from derive.printers.text import expression_text
 from derive.quantities import Index, L, N, a
 from derive.theorems import convex, curved
-from derive.theorems.convex import NO_STEP, applies, convex_step, curvature_is_nonnegative, prove_step
+from derive.theorems.convex import FLAT, NO_STEP, applies, convex_step, curvature_is_nonnegative, prove_step
 from derive.theorems.curved import curvature_in_outputs, curved_equations, slope_in_outputs
 from derive.theorems.levenberg_marquardt import step_equations
 from derive.verification import verify_files
@@ -37,6 +37,7 @@ CONVEX = [
     ("2-3:tanh-2", "binary-cross-entropy(2,1)"),
     ("2-3:tanh-3:softmax", "3*cross-entropy"),
     ("2-3:tanh-2:linear", "poisson: exp(a) - y*a"),
+    ("2-3:tanh-2:linear", "own: (a-y)^2"),
     ("2-3:tanh-3:tanh+2-3:softmax+W1", "cross-entropy"),
 ]
 
@@ -282,7 +283,9 @@ def test_the_softmax_s_curvature_comes_out_of_its_slope():
 # -- where there is no step ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["cauchy: log(1+(a-y)^2)", "welsch: 1-exp(-(a-y)^2)", "2*hill: -(a-y)^2"])
+@pytest.mark.parametrize(
+    "name", ["cauchy: log(1+(a-y)^2)", "welsch: 1-exp(-(a-y)^2)", "2*hill: -(a-y)^2", "absolute: abs(a-y)"]
+)
 def test_a_loss_that_is_not_proved_convex_has_no_step_and_is_told_why(name):
     proof = prove(Architecture.parse("2-3:tanh-2:linear", name), brute_force=False)
     assert proof.holds
@@ -290,11 +293,14 @@ def test_a_loss_that_is_not_proved_convex_has_no_step_and_is_told_why(name):
     assert not proof.squares
     (verdict,) = (v for v in proof.verdicts if v.claim == convex.VERDICT)
     assert verdict.holds is None
-    assert verdict.method == NO_STEP == applies(proof.network)
+    assert verdict.method == (FLAT if name.startswith("absolute") else NO_STEP)
+    assert applies(proof.network) == verdict.method
     files = render(proof)
     assert "curved_step.py" not in files
     assert not any("levenberg_marquardt" in text for text in files.values())
-    assert "There is no Levenberg-Marquardt step: it needs a convex loss" in files["__init__.py"]
+    assert (
+        "There is no Levenberg-Marquardt step: it needs a loss that is proved convex" in files["__init__.py"]
+    )
 
 
 def test_the_logistic_and_the_softmax_have_a_curvature_that_is_not_negative():

@@ -101,7 +101,7 @@ class Lowering:
             self.program.named.append(name)
         value = self._emit(what.rhs, Ref(name, axes))
         if isinstance(value, Scalar):
-            self._append("scalar", View(name), (value,))
+            self._append("fill" if axes else "scalar", View(name), (value,))
         elif value.name != name:
             self._append("copyto", View(name), (self._view(value, axes),))
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# ad2a5a2a810f1799f52940bb554a354cc73bcf5dcf26a707c63dff27dd1288d9
+# 8065605ea0bdf0e9c157b8409ea4b6f6d5fdef7af45711f47773eb4f81b8b687
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-16:relu-3:softmax with cross-entropy.
 

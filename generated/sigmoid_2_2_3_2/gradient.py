@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# c3cdaddef09b27e221f10a745daa2f23aa7e4c6f2b420e5b28da290cc0363dc0
+# 19fc5f54f0df28c585a9986a038135bf0541dfdfa47092f71bb287c3b6e892ef
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# b0d928fc3d2b03537a766b7fa56ee42ecebb54fbeaccfbcb9ec97b38fcaaebe0
+# c6c3bfa57b9a411790f77d2846b6e8bbf3ca628641af5aa77742f86f5c95078f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-8-8-2."""
 
