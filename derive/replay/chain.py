@@ -61,8 +61,9 @@ def _layer_chain(node: Expr, case: Case) -> Iterator[Expr]:
     """df/dv = sum_k df/du_k du_k/dv, where f depends on v only through the u_k, the z or a of some layers."""
     if not isinstance(case.known, Problem) or isinstance(node, Direct):
         return
-    found = [p.v for p in case.goal.atoms(Partial) if letter(p.v) in (z, a) and not may_be(p.v, node.v)]
-    named = {(entry.base, entry.indices[0]): entry for entry in found}
+    found = [p.v for p in case.goal.atoms(Partial) if letter(p.v) in (z, a)]
+    apart = [entry for entry in found if not may_be(entry, node.v)]
+    named = {(entry.base, entry.indices[0]): entry for entry in apart or found}
     numbers = (layer for base, layer in named if base == z and isinstance(layer, Integer))
     numbered = sorted(numbers, key=int)
     for layers in [[layer] for layer in numbered] + [numbered] * (len(numbered) > 1):
