@@ -72,6 +72,8 @@ def chains() -> tuple[Chain, ...]:
             found.append(Chain(derived.equation.number, setting, derived.derivation, problem))
     for theorem in theorems():
         for part in theorem.parts:
+            if not isinstance(part.given, (Given, Problem)):
+                continue  # what moves along a direction has no values by which a false line is told
             setting = theorem.title[:1].lower() + theorem.title[1:]
             found.append(Chain(part.equation.number, setting, part.derivation, part.given))
     return tuple(chain for chain in found if chain.derivation.steps)
