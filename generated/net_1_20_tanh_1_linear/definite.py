@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 5c362eb355a8d8e5844894609e0a7aa087ac99585f07e8b4f06cce4b376164f6
+# 289053ae7301d80128e1dd3dcef9ad12e56301331de9bfa997e2c3621231b661
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Symmetric systems (S + mu I) x = b for one S and b and many mu, with NumPy alone."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 3e3fc0a11bfc68782f5a7717448f3f51fc0e3ae41dda6869bd359e9af3cf1f8e
+# 376496e8ae82e81b9fad02763b04a5a8dbd3c728eff111b9e33fdf392bcfc6bd
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 

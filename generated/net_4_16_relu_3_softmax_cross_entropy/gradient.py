@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 8065605ea0bdf0e9c157b8409ea4b6f6d5fdef7af45711f47773eb4f81b8b687
+# 353c08df9f69da553e0c3afa5a820b8d52efdeea50202abe48c05153b85508f5
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-16:relu-3:softmax with cross-entropy.
 
