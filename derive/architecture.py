@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import prod
 
 from derive.activations import activation
-from derive.costs import CROSS_ENTROPY, QUADRATIC, SOFTMAX
+from derive.costs import COSTS, CROSS_ENTROPY, QUADRATIC, SOFTMAX
 from derive.errors import UserError
 from derive.own_cost import cost as cost_of
 from derive.own_cost import fitted
@@ -24,6 +24,7 @@ MAX_PARAMETERS = 1_000_000_000
 MAX_NAME = 60
 MAX_TEXT = 1_000_000
 USUAL = "sigmoid"
+_TAKEN = frozenset(("net", "plus", "as", "free", "cost", "sum", "times", *COSTS))  # words of packages' names
 _EXPECTED = (
     "expected layer sizes like 2-2-3-2 or 8-32:tanh-1:linear,no-bias: whole numbers from 1, input first, "
     "joined by '-'"
@@ -188,7 +189,8 @@ class Architecture:
     def package_name(self) -> str:
         """The name of the emitted package, an identifier such as ``sigmoid_2_2_3_2``.
 
-        Very deep networks, whose sizes would not fit in a file name, are named by depth and a digest.
+        Very deep networks, whose sizes would not fit in a file name, are named by depth and a digest, and so
+        are those with a name of one's own that could be read otherwise, as ``plus`` could for ``+``.
         """
         if len(set(self.activations)) == 1 and all(self.biases) and self.plain:
             words = [self.activations[0].partition(":")[0], *map(str, self.sizes)]
@@ -196,15 +198,27 @@ class Architecture:
             text = str(self).replace(",no-bias", " free").replace("+", " plus ").replace("=", " as ")
             words = ["net", *text.split("-")]
         if self.cost != QUADRATIC:
-            words.append(cost_of(self.cost).head.replace(".", "p").replace("*", "_times_"))
+            own_cost = cost_of(self.cost).loss.partition(":")[1]
+            head = cost_of(self.cost).head.replace(".", "p").replace("*", "_times_")
+            words.append(f"cost_{head}" if own_cost else head)
         name = re.sub(r"[^a-z0-9]+", "_", "_".join(words).lower()).strip("_")
-        if len(name) <= MAX_NAME and re.fullmatch(r"[a-z_0-9:, +=WT-]*", str(self)):
+        distinct = self._distinct_words and re.fullmatch(r"[a-z_0-9:, +=WT-]*", str(self))
+        if len(name) <= MAX_NAME and distinct:
             return name
         alike = len(set(self.activations)) == 1 and all(self.biases) and self.plain
         kind = self.activations[0].partition(":")[0] if alike else "net"
         kind = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")
-        digest = sha256((name if len(name) > MAX_NAME else str(self)).encode()).hexdigest()[:12]
+        cost = "" if self.cost == QUADRATIC else f" {cost_of(self.cost).head}"
+        digest = sha256((name if distinct else f"{self}{cost}").encode()).hexdigest()[:12]
         return f"{kind}_{self.depth}_layers_{digest}"
+
+    @property
+    def _distinct_words(self) -> bool:
+        """True if no name of one's own could be read as anything else in a package's name."""
+        terms = cost_of(self.cost)
+        names = [text.partition(":")[0] for text in self.own]
+        names += [terms.loss.partition(":")[0]] if ":" in terms.loss else []
+        return all(re.fullmatch("[a-z][a-z0-9]*", name) and name not in _TAKEN for name in names)
 
     @property
     def label(self) -> str:

@@ -28,10 +28,10 @@ from derive.theorems.gauss_newton import output_letter
 _BLOCKS = {HESSIAN_PRODUCT: "H", INPUT_GRADIENT: "", INPUT_JACOBIAN: "", JACOBIAN_PRODUCT: ""}
 _ALONE = {INPUT_GRADIENT: ("gX",), INPUT_JACOBIAN: ("JX",)}
 _SAYS = {
-    "input-jacobian": ("n_inputs", "n_outputs"),
+    "input-jacobian": ("n_inputs", "n_outputs", "weighted"),
     "products": ("n_outputs",),
-    "hessian": ("conventions",),
-    "gauss-newton": ("outputs",),
+    "hessian": ("conventions", "weighted"),
+    "gauss-newton": ("outputs", "weighted"),
 }  # what a module's text names
 _ALONG = (JACOBIAN_PRODUCT, HESSIAN_PRODUCT, GAUSS_NEWTON_PRODUCT)
 
@@ -63,6 +63,7 @@ def extra_contexts(
             "n_inputs": sizes[0],
             "n_outputs": sizes[-1],
             "conventions": _conventions(proof),
+            "weighted": bool(network.cost_terms.weights),
             "outputs": f"{output_letter(network)}[{proof.architecture.depth}]",
         }
         context |= {name: said[name] for name in _SAYS[extra]}

@@ -101,6 +101,8 @@ def _items(layer: int, text: str) -> list[re.Match[str]]:
 
 def _check_skip(sizes: Sequence[int], layer: int, skip: Link, text: str) -> None:
     least = layer - 2 if skip.weights else layer - 1
+    if least < 1:
+        raise UserError(f"expected nothing added to layer {layer} but +{least + 1}, got {text!r}")
     if not 1 <= skip.source <= least:
         raise UserError(f"expected layer {layer} to add a layer from 1 to {least}, got {text!r}")
     here, there = sizes[layer - 1], sizes[skip.source - 1]

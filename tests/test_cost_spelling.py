@@ -110,6 +110,26 @@ def test_different_costs_have_packages_of_different_names():
     assert all(name.isidentifier() for name in names)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("2-3:sigmoid(2,1)-1", "huber"), ("2-3:sigmoid(2,1)-1", "quadratic")),
+        (("2-3:Mine-1", "huber", ["Mine: tanh(z)"]), ("2-3:Mine-1", "quadratic", ["Mine: tanh(z)"])),
+        (("2-2:plus-1", "quadratic", ["plus: tanh(z)"]), ("2-2+1", "quadratic")),
+        (("2-3:tanh_3-1", "quadratic", ["tanh_3: tanh(z)"]), ("2-3:tanh-3-1", "quadratic")),
+        (("2-3-1:free", "quadratic", ["free: tanh(z)"]), ("2-3-1,no-bias", "quadratic")),
+        (("2-3-2", "quadratic_1_2: (a-y)^4"), ("2-3-2", "quadratic(1,2)")),
+        (("2-3-2", "Huber: (a-y)^4"), ("2-3-2", "huber")),
+        (("2-3:tanh-1", "m: (a-y)^4"), ("2-3:tanh-1:m", "quadratic", ["m: tanh(z)"])),
+        (("2-3:tanh-1", "huber"), ("2-3:tanh-1:huber", "quadratic", ["huber: tanh(z)"])),
+    ],
+)
+def test_names_of_ones_own_do_not_make_two_networks_share_a_package(one, other):
+    names = {Architecture.parse(*shape).package_name for shape in (one, other)}
+    assert len(names) == 2
+    assert all(name.isidentifier() for name in names)
+
+
 def test_a_file_says_the_same_as_the_command_line(tmp_path):
     text = "sum:2*quadratic(1,0.5)"
     path = tmp_path / "net.json"

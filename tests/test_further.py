@@ -18,7 +18,7 @@ from sympy import lambdify
 
 from derive import Architecture, generate, prove, write
 from derive.activations import A
-from derive.costs import Y
+from derive.costs import Y as TARGET
 from derive.extras import EXTRAS
 from derive.own_cost import cost as cost_of
 
@@ -92,7 +92,7 @@ def check_gauss_newton(net: Any, shape: Architecture, seed: int) -> None:
     elif cost.output == "sigmoid":
         bend = 1 / (a * (1 - a))
     else:
-        loss = lambdify((Y, A), cost.definition, "mpmath")
+        loss = lambdify((TARGET, A), cost.definition, "mpmath")
         with mpmath.workdps(40):
             pairs = zip(T.ravel().tolist(), a.ravel().tolist(), strict=True)
             bend = np.array([float(mpmath.diff(lambda at, y=y: loss(y, at), f, 2)) for y, f in pairs])
@@ -176,6 +176,62 @@ def test_skips_and_shared_weights_are_followed(text, cost, tmp_path):
         check_gauss_newton(net, shape, 5)
         check_hessian(net, shape, 5)
         assert importlib.import_module(f"{net.__name__}.__main__").main() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cost"),
+    [
+        ("2-2:tanh-2:linear", "sum:2*quadratic"),
+        ("2-2:tanh-2:linear", "3*quadratic(1,2)"),
+        ("2-2", "sum:0.5*binary-cross-entropy(1,3)"),
+        ("2-3:softmax", "sum:2*cross-entropy"),
+        ("2-2:tanh-2:linear", "sum:2*mine(1,3): (a-y)^4"),
+    ],
+)
+def test_a_scaled_weighted_or_summed_cost_has_every_further_module(text, cost, tmp_path):
+    shape = Architecture.parse(text, cost)
+    with package(shape, tmp_path) as net:
+        p, X, Y, v, _ = problem(net, shape, 5)
+        h = 1e-6
+
+        def slope(q: Any) -> Any:
+            return net.gradient(q, X, Y)
+
+        close(net.hessian_product(p, X, Y, v), (slope(p + h * v) - slope(p - h * v)) / (2 * h), 1e-6)
+        for k in np.ndindex(X.shape):
+            unit = np.zeros_like(X)
+            unit[k] = h
+            difference = (net.cost(p, X + unit, Y) - net.cost(p, X - unit, Y)) / (2 * h)
+            assert net.input_gradient(p, X, Y)[k] == pytest.approx(difference, rel=1e-5, abs=1e-8)
+        check_curvature(net, p, X, Y, v, shape)
+
+
+def check_curvature(net: Any, p: Any, X: Any, Y: Any, v: Any, shape: Architecture) -> None:
+    """Compare with J^T H J v, H the curvature of the cost in a[L] or z[L] by differences."""
+    h, last = 1e-4, shape.activation(shape.depth)
+    terms = cost_of(shape.cost)
+    of_z = last == "softmax" or terms.loss.startswith("binary")
+
+    def outputs(q: Any) -> Any:
+        a = net.forward(q, X)
+        return (np.log(a) - (0.0 if last == "softmax" else np.log1p(-a))) if of_z else a
+
+    moved = (outputs(p + 1e-6 * v) - outputs(p - 1e-6 * v)) / 2e-6
+    a = net.forward(p, X)
+    omega = np.array([float(w) for w in terms.weights] or [1.0]) * float(terms.factor)
+    omega = omega / (1 if terms.summed else len(X))
+    if last == "softmax":
+        bent = a * moved - a * (a * moved).sum(axis=1, keepdims=True)
+    elif of_z:
+        bent = a * (1 - a) * moved
+    else:
+        loss = lambdify([TARGET, A], terms.definition, "numpy")
+        bent = (loss(Y, a + h) - 2 * loss(Y, a) + loss(Y, a - h)) / h**2 * moved
+    wanted = np.zeros(len(p))
+    for k in range(len(p)):
+        unit = np.eye(len(p))[k] * 1e-6
+        wanted[k] = ((outputs(p + unit) - outputs(p - unit)) / 2e-6 * omega * bent).sum()
+    close(net.gauss_newton_product(p, X, Y, v), wanted, 1e-4)
 
 
 def test_a_loop_over_a_workspace_allocates_nothing(tmp_path):

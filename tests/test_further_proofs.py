@@ -25,6 +25,7 @@ from derive.network import Network, mean_cost
 from derive.package import render
 from derive.proof import Proof, prove
 from derive.quantities import (
+    Index,
     N,
     Partial,
     Ra,
@@ -42,7 +43,7 @@ from derive.quantities import (
     y,
     z,
 )
-from derive.replay import replay
+from derive.replay import check_step, replay
 from derive.theorems import along, further
 from derive.theorems.along import Along, activation_along, backward_along, forward_along
 from derive.theorems.backpropagation import backpropagation
@@ -168,6 +169,17 @@ def test_a_direction_that_does_not_move_a_layer_is_refused(monkeypatch):
     monkeypatch.setattr(Along, "depends", forgetful)
     with pytest.raises(NotProvedError, match=r"not proved: .*; nothing is emitted"):
         render(proof, ("products",))
+
+
+def test_neither_the_cost_nor_its_gradient_is_taken_to_stand_still_along_a_direction():
+    proof = prove(Architecture.parse("2-2-2"), brute_force=False)
+    known = Along(proof.network, tuple(item.equation for item in proof.mean))
+    still = [mean_cost().symbol, *(item.equation.lhs for item in proof.mean)]
+    for quantity in still:
+        assert not check_step(Partial(quantity, t), Integer(0), "independence", known).holds
+        product = Partial(y[Index("i", N), Index("j", 2)] * quantity, t)
+        moved = quantity * Partial(y[Index("i", N), Index("j", 2)], t)
+        assert not check_step(product, moved, "constant factor", known).holds
 
 
 def test_the_softmax_moves_by_its_own_slope():

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from derive.architecture import Architecture
 from derive.package import render
 from derive.proof import prove
+from derive.verification.verify import verify_files
 
 FOLDER = tempfile.TemporaryDirectory()
 _numbers = itertools.count()
@@ -267,3 +268,22 @@ def test_the_examples_in_the_documentation_run() -> None:
     failed, tried = doctest.testfile(str(document), module_relative=False)
     assert tried > 10
     assert failed == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("h = work.trial(mu)", "h = work.trial(2.0 * mu)"),
+        ("        take(p, h, p_new)\n    return h", "        take(p_new, h, p)\n    return h"),
+        ("if h is not None:", "if h is None:"),
+        ("return h is not None", "return h is None"),
+    ],
+)
+def test_the_step_of_the_training_loop_is_verified(old: str, new: str) -> None:
+    proof = prove(Architecture.parse("1-2-1"), brute_force=False)
+    files = render(proof)
+    changed = files["damped.py"].replace(old, new, 1)
+    assert changed != files["damped.py"]
+    assert verify_files(files, proof).holds
+    found = verify_files({**files, "damped.py": changed}, proof).findings
+    assert [finding.file for finding in found] == ["damped.py"]

@@ -62,6 +62,7 @@ def message_of(text: str) -> str:
         ("3-3-3-3=2=3-1", "expected one layer whose weights layer 4 shares"),
         ("3-3,no-bias-3=2-1", "expected =W2 for layer 3: a bias is missing"),
         ("3-3-3=2,no-bias-1", "expected =W2 for layer 3: a bias is missing"),
+        ("3-3+W1", "expected nothing added to layer 2 but +1"),
         ("3+1-3", "expected layer sizes like"),
         ("3-3+-1", "expected layer sizes like"),
         ("3-3-3=2T-1", "expected layer sizes like"),

@@ -29,6 +29,7 @@ from derive.calculus.rules import CHAIN, DEFINITION, LINEARITY, PREMISE
 from derive.equation import Equation
 from derive.network import Network
 from derive.quantities import (
+    Cost,
     Index,
     N,
     Partial,
@@ -61,7 +62,7 @@ class Along:
     network: Network
     backward: tuple[Equation, ...] = ()
 
-    moving = (w, u, b, delta)  # these change with t, though parameters have no definition
+    moving = (w, u, b, delta, Cost)  # these change with t, though not all have a definition here
 
     def definition(self, quantity: Expr) -> Expr | None:
         """Return what defines a quantity: R{f} is df/dt, and delta and the gradient have (1.1)-(1.4)."""

@@ -63,7 +63,8 @@ class Curved(Along):
     def definition(self, quantity: Expr) -> Expr | None:
         """Return what defines a quantity; U is R of the slope in an output."""
         if self.slope is not None and getattr(quantity, "base", None) == U:
-            names = dict(zip(_places(self.slope.lhs), quantity.indices, strict=True))
+            pairs = zip(_places(self.slope.lhs), quantity.indices, strict=True)
+            names = {old: new for old, new in pairs if old != new}  # or SymPy would multiply out 2 (a - y)
             return Partial(self.slope.rhs.xreplace(names), t)
         return super().definition(quantity)
 

@@ -221,6 +221,8 @@ class GramEntries(LeanEntries):
             ("gram_step.py", "GramStep.at", self.steps),
             ("damped.py", "step_by_gram_matrix", lambda: self.whole_step("Gram")),
             ("damped.py", "step_by_normal_matrix", lambda: self.whole_step("Normal")),
+            ("damped.py", "move", lambda: self.moved("Gram")),
+            ("damped.py", "move", lambda: self.moved("Normal")),
             ("lm_step.py", "lm_step", self.public_step_by_sizes),
         )
 
@@ -336,6 +338,39 @@ class GramEntries(LeanEntries):
             self.agree({})
         if len(moved) != 1 or result is not moved[0]:
             raise Refusal("what is returned is not p + h")
+
+    def moved(self, form: str) -> None:
+        """Check the step of the training loop: p, by the h for the damping mu, into what is given."""
+        p, p_new, h = self.parameters(), Memory(self.count).whole(), self.vector(lm.h, lm.s)
+        called: list[bool] = []
+
+        def trial(*arguments: Any) -> View:
+            if arguments != (mu,):
+                raise Refusal("the damping is not mu")
+            return h
+
+        def take(*arguments: Any) -> None:
+            if len(arguments) != 3 or any(
+                got is not want for got, want in zip(arguments, (p, h, p_new), strict=True)
+            ):
+                raise Refusal("the step is not taken from p by h into p_new")
+            called.append(True)
+
+        file, kind = f"{form.lower()}_step.py", f"{form}Step"
+        self.agree(
+            {
+                (file, f"{kind}.__init__"): lambda *_: None,
+                (file, f"{kind}.trial"): trial,
+                ("damped.py", "take"): take,
+            }
+        )
+        try:
+            work = self.run.create(self.kind(file, kind), [N], {})
+            result = self.run.call(self.run.function("damped.py", "move"), [work, p, mu, p_new], {})
+        finally:
+            self.agree({})
+        if len(called) != 1 or result is not True:
+            raise Refusal("the step is not taken, or not said to be")
 
     def public_step_by_sizes(self) -> None:
         """Check that lm_step takes one of the two steps, from what it is given."""

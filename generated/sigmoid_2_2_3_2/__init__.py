@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 04d8a8ed0dea8d35492fb344fa04de57bae49da5ff725d34d3e234aef9694801
+# dcbaa6cc47112daf170558a790e4cc8f2a69ffe14938f2fbbf5772d11a174958
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 

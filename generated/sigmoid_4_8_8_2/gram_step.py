@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 3643391d5894024f9dab1cc7d93577aee1dd3ecf65528b4708d8da8173c9d7a7
+# 8f47040258e20dcabf1ce162ed012f731a247f2aaac919208a9ea8bdbd67a17a
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
