@@ -345,3 +345,29 @@ def test_a_mutant_of_the_step_is_found_by_verification(logistic, old, new):
 def test_a_package_without_its_step_is_found_by_verification(logistic):
     files = {name: text for name, text in logistic.files.items() if name != "curved_step.py"}
     assert [finding.file for finding in verify_files(files, logistic.proof).findings] == ["curved_step.py"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("p_new, solve(p, work.J, work.K, work.r, mu)", "p_new, solve(p, work.J, work.K, work.r, 2.0 * mu)"),
+        ("p_new, solve(p, work.J, work.K, work.r, mu)", "p_new, solve(p, work.K, work.J, work.r, mu)"),
+        ("p_new, solve(p, work.J, work.K, work.r, mu)", "p, solve(p, work.J, work.K, work.r, mu)"),
+        ("self.linearise(p, X, Y)", "self.linearise(p, X, X)"),
+    ],
+)
+def test_the_step_of_the_training_loop_is_verified(old, new):
+    proof = prove(Architecture.parse("2-3-2", "sum:0.5*huber(1,2)"), brute_force=False)
+    files = render(proof)
+    assert verify_files(files, proof).holds
+    changed = files["curved_step.py"].replace(old, new, 1)
+    assert changed != files["curved_step.py"]
+    assert not verify_files({**files, "curved_step.py": changed}, proof).holds
+
+
+def test_a_function_that_nothing_accounts_for_is_found_though_it_calls_no_numpy():
+    proof = prove(Architecture.parse("2-3-2", "huber"), brute_force=False)
+    files = render(proof)
+    more = files["curved_step.py"] + "\n\ndef doubled(p: float) -> float:\n    return 2.0 * p\n"
+    (finding,) = verify_files({**files, "curved_step.py": more}, proof).findings
+    assert "nothing says what it does" in finding.message

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from sympy import Integer
+
 from derive.quantities import N, a, mu, y
 from derive.theorems import curved
 from derive.theorems import levenberg_marquardt as lm
@@ -38,13 +40,15 @@ class CurvedEntries:
     def all(self) -> Iterator[tuple[str, str, Run]]:
         """Yield the file, the name and the run of everything that is proved."""
         yield FILE, "StepWorkspace.linearise", self.linearised
+        yield FILE, "StepWorkspace.at", lambda: self.linearised("at")
         for name in ("solve_primal", "solve_dual", "solve"):
             yield FILE, name, lambda name=name: self.step(name)  # type: ignore[misc]
         for name in ("lm_step", "lm_step_primal", "lm_step_dual"):
             yield FILE, name, lambda name=name: self.public_step(name)  # type: ignore[misc]
+        yield FILE, "move", self.moved
 
-    def linearised(self) -> None:
-        """Check J, K and r at p."""
+    def linearised(self, name: str = "linearise") -> None:
+        """Check J, K and r at p, in what is returned or in the workspace."""
         entries = self.entries
         if self.run.global_name(self.run.sources[FILE], "N_OUTPUTS") != entries.outputs:
             raise Refusal(f"N_OUTPUTS is not {entries.outputs}")
@@ -53,7 +57,9 @@ class CurvedEntries:
         self.run.contracts = with_letters
         try:
             made = entries.made("StepWorkspace", FILE)
-            result = entries.method(made, "linearise", *given)
+            result = entries.method(made, name, *given)
+            if name == "at":
+                result = tuple(self.run.attribute(made, array) for array in "JKr")
         finally:
             self.run.contracts = {}
         if not isinstance(result, tuple) or len(result) != 3:
@@ -102,6 +108,33 @@ class CurvedEntries:
         ]
         result = self.run.call(self.run.function(FILE, name), given, {})
         self.entries.is_letter(result, lm.p_new[place(0, lm.s)], "p + h")
+
+    def moved(self) -> None:
+        """Check the step of the training loop: from p, with J, K and r, into what is given."""
+        entries = self.entries
+        p, p_new, new = entries.parameters(), Memory(entries.count).whole(), self._new()
+        work = entries.made("StepWorkspace", FILE)
+        wanted = (p, *(self.run.attribute(work, name) for name in "JKr"), mu)
+
+        def solved(*arguments: Any) -> View:
+            if len(arguments) != 5 or any(g is not w for g, w in zip(arguments, wanted, strict=True)):
+                raise Refusal("the step is not solved from p, J, K, r and mu")
+            return new
+
+        self.run.contracts = {(FILE, "solve"): solved}
+        try:
+            result = self.run.call(self.run.function(FILE, "move"), [work, p, mu, p_new], {})
+        finally:
+            self.run.contracts = {}
+        held = p_new.memory.held.get((p_new.start, p_new.stop))
+        if not isinstance(held, Held) or held.expr != new.read().expr or result is False:
+            raise Refusal("p_new does not hold the step")
+
+    def _new(self) -> View:
+        memory = Memory(self.entries.count, constant=True)
+        letter = lm.p_new[place(0, self.entries.count)]
+        memory.held[Integer(0), self.entries.count] = Held(letter, (self.entries.count,))
+        return memory.whole()
 
     def public_step(self, name: str) -> None:
         """Check that a step is taken with J, K and r at p."""

@@ -272,8 +272,8 @@ class Interpreter(Expressions):
                 for statement in body if decided else orelse:
                     self.statement(statement, frame)
             case ast.Try(body=body, handlers=handlers, orelse=[], finalbody=[]) if all(
-                isinstance(handler.body[-1], ast.Raise) for handler in handlers
-            ):
+                isinstance(handler.body[-1], (ast.Raise, ast.Return)) for handler in handlers
+            ):  # what is done about a failure is not what is computed
                 for statement in body:
                     self.statement(statement, frame)
             case _:

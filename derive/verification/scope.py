@@ -1,4 +1,4 @@
-"""Which functions of a package are not proved, and why. Whatever else calls NumPy must be."""
+"""Which functions of a package are not proved, and why. Every other one must be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from derive.verification.source import Source
 
 _LOOP = "decides which steps to take; each step is a function that is proved"
 _DRAW = "draws or cuts sample numbers; no mathematics of the network"
+_KEEPS = "keeps what is shown of a run, and says whether it is to stop"
 _CHECK = "compares numbers to check the package; nothing rests on it"
 
 UNPROVED: Mapping[tuple[str, str], str] = {
@@ -19,6 +20,8 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "gradient_descent"): _LOOP,
     ("train.py", "sgd"): _LOOP,
     ("train.py", "levenberg_marquardt"): _LOOP,
+    ("train.py", "_Recorder.__init__"): _KEEPS,
+    ("train.py", "_Recorder.record"): _KEEPS,
     ("train.py", "_Batches.__init__"): "allocates buffers of a loop",
     ("train.py", "_Batches.descend"): "gathers the rows of a batch; the step that it takes is proved",
     ("train.py", "_draw_rows"): _DRAW,
@@ -33,7 +36,6 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("damped.py", "damped_step"): "chooses a form by the sizes; both are proved",
     ("lm_step.py", "_prepare"): "checks mu; proved where a step calls it",
     ("curved_step.py", "_prepare"): "checks mu; proved where a step calls it",
-    ("curved_step.py", "move"): "takes the step of solve, which is proved, and says if it is finite",
 }
 
 
@@ -46,19 +48,3 @@ def functions(source: Source) -> Iterator[tuple[str, ast.FunctionDef]]:
             for member in node.body:
                 if isinstance(member, ast.FunctionDef):
                     yield f"{name}.{member.name}", member
-
-
-def computes(node: ast.FunctionDef, source: Source) -> bool:
-    """Say whether a function uses NumPy or ``math`` in its body, or multiplies matrices."""
-    mathematical = {
-        name
-        for name, (module, _) in source.imports.items()
-        if module in ("numpy", "math") and name != "isfinite"
-    }
-    for statement in node.body:
-        for part in ast.walk(statement):
-            if isinstance(part, ast.Name) and part.id in mathematical:
-                return True
-            if isinstance(part, ast.MatMult):
-                return True
-    return False

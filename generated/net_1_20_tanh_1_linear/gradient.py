@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 7ebfe9d6f48dbdce41ea7e7c9a890f2f657d0a39e9efe665487e5f47e58b7582
+# c863b6903e65af2d7d209da50fa547ccd7f6d83ae42d61e4490bd18b214fbd11
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 1-20:tanh-1:linear."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# f43925dab1aed5e6c6ea9da7dfce586d52869fa426edbf048c9c1968b78afaf7
+# 448195a4d65937dcae51a9117fee3c0799b2558a031d274e95a0b0740f81409f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 4-16:relu-3:softmax with cross-entropy.
 
