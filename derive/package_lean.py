@@ -43,6 +43,8 @@ def lean_contexts(proof: Proof, routines: Routines, known: Sequence[Parameter]) 
     rows = function(
         lean.rows, [("weights", names), ("work", columns), ("rows", [f"J{n}" for n in names])], fills=("r",)
     )
+    accumulate = function(lean.accumulate, [])
+    own_sums = {"S": "self.S", "g": "self.g", "part_S": "part_S", "part_g": "part_g"}
     normal = function(lean.normal, [], fills=("S", "g"))
     sizes_of_columns = _slot_sizes(lean.rows, columns)
     first = len(sizes_of_columns)
@@ -75,7 +77,8 @@ def lean_contexts(proof: Proof, routines: Routines, known: Sequence[Parameter]) 
             "n_outputs": sizes[-1],
             "n_parameters": proof.architecture.n_parameters,
             "rows": rows,
-            "accumulate": function(lean.accumulate, []),
+            "accumulate": accumulate,
+            "accumulate_call": _call(accumulate, own_sums),
             "normal": normal,
             "decrease": function(lean.primal_decrease, []),
             "parameters": [

@@ -187,7 +187,7 @@ def _lean(lean: LeanStep) -> Verdict:
     """Say whether J J^T and J^T v follow from the rows of J, and what trials predict from the step."""
     parts = (*lean.parts, *trials().parts)
     wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
-    method = wrong[0] if wrong else f"{len(parts)} equations, derived by the rules and replayed"
+    method = wrong[0] if wrong else f"{len(parts)} equations, decided symbolically and replayed"
     return Verdict("J J^T, J^T v and the predicted decrease without J", method, not wrong)
 
 

@@ -1,11 +1,11 @@
 """The decrease of the sum of squares that a step predicts, without another product with J.
 
-With e = r - J h, the residual of the linear model at the step h,
+With E = r - J h, the residual of the linear model at the step h,
 
-    (5.5)  e = mu v in the dual, where (J J^T + mu I) v = r and h = J^T v;
-    (5.6)  ||r||^2 - ||e||^2 = sum_q (r_q - mu v_q)(r_q + mu v_q);
-    (5.7)  J^T e = mu h in the primal, where (J^T J + mu I) h = J^T r;
-    (5.8)  ||r||^2 - ||e||^2 = sum_p h_p (g_p + mu h_p).
+    (5.5)  E = mu v in the dual, where (J J^T + mu I) v = r and h = J^T v;
+    (5.6)  ||r||^2 - ||E||^2 = sum_q (r_q - mu v_q)(r_q + mu v_q);
+    (5.7)  J^T E = mu h in the primal, where (J^T J + mu I) h = J^T r;
+    (5.8)  ||r||^2 - ||E||^2 = sum_p h_p (g_p + mu h_p).
 
 (5.9) only says that J^T J and J^T r are sums over samples, to be added up chunk by chunk.
 """
@@ -19,7 +19,7 @@ from derive.quantities import Index, mu, total
 from derive.theorems.levenberg_marquardt import A, J, M, StepEquations, g, h, r, s, step_equations, v
 from derive.theorems.theorem import Given, Part, Theorem, proved
 
-e = IndexedBase("e")  # e[q], the residual of the linear model
+E = IndexedBase("E")  # E[q], the residual of the linear model
 S = IndexedBase("S")  # S[p, m], the normal matrix without damping
 part_S, part_g = IndexedBase("part_S"), IndexedBase("part_g")  # sums over further samples
 all_S, all_g = IndexedBase("all_S"), IndexedBase("all_g")  # sums over all of them
@@ -66,8 +66,8 @@ def dual_residual(step: StepEquations) -> Part:
 def dual_prediction() -> Part:
     """Derive (5.6) from (5.5)."""
     q, m = Index("q", M), Index("q", M)
-    misfit = Equation("5.5", "residual of the model, dual", e[m], mu * v[m])
-    difference = total(r[q] ** 2 - e[q] ** 2, q)
+    misfit = Equation("5.5", "residual of the model, dual", E[m], mu * v[m])
+    difference = total(r[q] ** 2 - E[q] ** 2, q)
     equation = Equation("5.6", "predicted decrease, dual", difference, dual_decrease().rhs)
     return proved(equation, Given((), (misfit,)), (misfit,))
 
@@ -85,9 +85,9 @@ def primal_prediction(step: StepEquations) -> Part:
     """Derive (5.8) from (5.7), both sides on one."""
     q, p, m, k = Index("q", M), Index("p", s), Index("m", s), Index("k", s)
     here, there = Index("q", M), Index("q", M)
-    model = Equation("", "e = r - J h", r[here], e[here] + total(J[here, k] * h[k], k))
-    normal = Equation("5.7", "residual of the model, primal", h[m], total(J[there, m] * e[there], there) / mu)
-    difference = total(r[q] ** 2 - e[q] ** 2, q) - total(h[p] * (g[p] + mu * h[p]), p)
+    model = Equation("", "E = r - J h", r[here], E[here] + total(J[here, k] * h[k], k))
+    normal = Equation("5.7", "residual of the model, primal", h[m], total(J[there, m] * E[there], there) / mu)
+    difference = total(r[q] ** 2 - E[q] ** 2, q) - total(h[p] * (g[p] + mu * h[p]), p)
     equation = Equation("5.8", "predicted decrease, primal", difference, Integer(0))
     given = Given((step.right_side,), (model, normal))
     return proved(equation, given, (step.right_side, model, normal))
@@ -104,7 +104,7 @@ def trials() -> Theorem:
     return Theorem(
         "trials",
         "Other values of the damping at the same parameters",
-        ("mu > 0", "e = r - J h", "h and v are the steps (2.3) and (2.6)"),
+        ("mu > 0", "E = r - J h", "h and v are the steps (2.3) and (2.6)"),
         (dual_residual(step), dual_prediction(), primal_residual(step), primal_prediction(step)),
         "the decrease of the sum of squares that the linear model predicts needs no further product with J",
     )

@@ -134,6 +134,7 @@ class FlatEntries(LeanEntries):
             ("damped.py", "take", self.take),
             ("normal_step.py", "normal_matrix", self.normal),
             ("normal_step.py", "accumulate", self.accumulate),
+            ("normal_step.py", "NormalStep.add_part", self.add_part),
             ("normal_step.py", "NormalStep.trial", self.primal_trial),
         )
 
@@ -165,6 +166,16 @@ class FlatEntries(LeanEntries):
         self.run.call(self.run.function("normal_step.py", "accumulate"), [], given)
         self.is_letter(given["S"], all_S[place(0, lm.s), place(1, lm.s)], "the sum of both matrices")
         self.is_letter(given["g"], all_g[place(0, lm.s)], "the sum of both right-hand sides")
+
+    def add_part(self) -> None:
+        """Check that a workspace adds its part to its sums, each to its own."""
+        made = Instance(self.kind("normal_step.py", "NormalStep"))
+        sums = self.vector(S, lm.s, lm.s, constant=False), self.vector(lm.g, lm.s, constant=False)
+        made.attributes["S"], made.attributes["g"] = sums
+        made.attributes["part"] = self.vector(part_S, lm.s, lm.s), self.vector(part_g, lm.s)
+        self.method(made, "add_part")
+        self.is_letter(sums[0], all_S[place(0, lm.s), place(1, lm.s)], "the sum of both matrices")
+        self.is_letter(sums[1], all_g[place(0, lm.s)], "the sum of both right-hand sides")
 
     def primal_trial(self) -> None:
         """Check that h solves (J^T J + mu I) h = g, and (5.8)."""

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 5c362eb355a8d8e5844894609e0a7aa087ac99585f07e8b4f06cce4b376164f6
+# e7ebce980123ed49ce7c763406c220d02e53295929a609118b95bd7b8163f9c9
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

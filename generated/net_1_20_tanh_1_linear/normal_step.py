@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 5c362eb355a8d8e5844894609e0a7aa087ac99585f07e8b4f06cce4b376164f6
+# e7ebce980123ed49ce7c763406c220d02e53295929a609118b95bd7b8163f9c9
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -158,9 +158,14 @@ class NormalStep:
             columns_of = self.whole if stop - start == self.chunk else self.rest
             columns_of.sums(X[start:stop], Y[start:stop], weights, S, g)
             if start > 0:
-                accumulate(self.S, S, self.g, g)
+                self.add_part()
             S, g = self.part
         self.system.at(self.S, self.g)
+
+    def add_part(self) -> None:
+        """Add the sums of a chunk, which lie in ``part``, to those of the chunks before it."""
+        part_S, part_g = self.part
+        accumulate(self.g, self.S, part_S, part_g)
 
     def trial(self, mu: float) -> Array | None:
         """Return the step h, (s,), for damping mu; None if float64 has no solution.

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 3e3fc0a11bfc68782f5a7717448f3f51fc0e3ae41dda6869bd359e9af3cf1f8e
+# ef5bb70d40491e49c646b06d04806335fd983d2645150abac2d220f821bd7fe8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -232,9 +232,14 @@ class NormalStep:
             columns_of = self.whole if stop - start == self.chunk else self.rest
             columns_of.sums(X[start:stop], Y[start:stop], weights, S, g)
             if start > 0:
-                accumulate(self.S, S, self.g, g)
+                self.add_part()
             S, g = self.part
         self.system.at(self.S, self.g)
+
+    def add_part(self) -> None:
+        """Add the sums of a chunk, which lie in ``part``, to those of the chunks before it."""
+        part_S, part_g = self.part
+        accumulate(self.g, self.S, part_S, part_g)
 
     def trial(self, mu: float) -> Array | None:
         """Return the step h, (s,), for damping mu; None if float64 has no solution.

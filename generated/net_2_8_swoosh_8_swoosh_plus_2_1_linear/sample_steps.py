@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 3e3fc0a11bfc68782f5a7717448f3f51fc0e3ae41dda6869bd359e9af3cf1f8e
+# ef5bb70d40491e49c646b06d04806335fd983d2645150abac2d220f821bd7fe8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-8:swoosh-8:swoosh+2-1:linear on one sample at a time, in scalars.
 

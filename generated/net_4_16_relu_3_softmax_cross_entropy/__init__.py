@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 8065605ea0bdf0e9c157b8409ea4b6f6d5fdef7af45711f47773eb4f81b8b687
+# cd84a377ea545b7bc44fe05ba8b8e2163323a3567d07bb5bd10612adb31ddbde
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 19fc5f54f0df28c585a9986a038135bf0541dfdfa47092f71bb287c3b6e892ef
+# 6871ce63456dd85009dbf507aed3b37ac438c37eff0f12a8b558073a1de9b68b
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

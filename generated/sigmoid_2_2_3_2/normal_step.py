@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 19fc5f54f0df28c585a9986a038135bf0541dfdfa47092f71bb287c3b6e892ef
+# 6871ce63456dd85009dbf507aed3b37ac438c37eff0f12a8b558073a1de9b68b
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -191,9 +191,14 @@ class NormalStep:
             columns_of = self.whole if stop - start == self.chunk else self.rest
             columns_of.sums(X[start:stop], Y[start:stop], weights, S, g)
             if start > 0:
-                accumulate(self.S, S, self.g, g)
+                self.add_part()
             S, g = self.part
         self.system.at(self.S, self.g)
+
+    def add_part(self) -> None:
+        """Add the sums of a chunk, which lie in ``part``, to those of the chunks before it."""
+        part_S, part_g = self.part
+        accumulate(self.g, self.S, part_S, part_g)
 
     def trial(self, mu: float) -> Array | None:
         """Return the step h, (s,), for damping mu; None if float64 has no solution.

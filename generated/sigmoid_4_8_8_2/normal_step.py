@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# c6c3bfa57b9a411790f77d2846b6e8bbf3ca628641af5aa77742f86f5c95078f
+# a7b08e12d0c914008603d6ee6c4a76ad93bdb1f11738329f44d9aa0b6aeb0fbf
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -191,9 +191,14 @@ class NormalStep:
             columns_of = self.whole if stop - start == self.chunk else self.rest
             columns_of.sums(X[start:stop], Y[start:stop], weights, S, g)
             if start > 0:
-                accumulate(self.S, S, self.g, g)
+                self.add_part()
             S, g = self.part
         self.system.at(self.S, self.g)
+
+    def add_part(self) -> None:
+        """Add the sums of a chunk, which lie in ``part``, to those of the chunks before it."""
+        part_S, part_g = self.part
+        accumulate(self.g, self.S, part_S, part_g)
 
     def trial(self, mu: float) -> Array | None:
         """Return the step h, (s,), for damping mu; None if float64 has no solution.

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# c6c3bfa57b9a411790f77d2846b6e8bbf3ca628641af5aa77742f86f5c95078f
+# a7b08e12d0c914008603d6ee6c4a76ad93bdb1f11738329f44d9aa0b6aeb0fbf
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 4-8-8-2, and checks on what comes in.
 
