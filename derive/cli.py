@@ -275,7 +275,7 @@ def generate(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the package's folder goes.")
     ] = Path(),
     extras: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option("--with", metavar="LIST", help="Further modules: input-jacobian,products,hessian, ..."),
     ] = None,
     check: Annotated[
@@ -292,10 +292,10 @@ def generate(
     from derive.generate import generate as make
     from derive.stages import Stages
 
-    stages, wanted = Stages(), () if extras is None else parse(extras)
+    stages, wanted = Stages(), parse(",".join(extras)) if extras else ()
     proof = proved(architecture, cost, activation, brute_force=False, stages=stages)
     with stages("lower and print"):
-        if check and extras is None:
+        if check and not extras:
             wanted = extras_on_disk(output / proof.architecture.package_name)
         package = make(proof, wanted)
     if check:
