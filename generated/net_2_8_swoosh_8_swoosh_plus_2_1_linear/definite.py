@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 576ac69b7a75bce02c77504186dddd2f474af09323b36e6e8d91c0a9e7f5deb2
+# 1f99c121affbf14cfa283f66a45cf934286b64b1455d586e48f990c9c42cda6d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Symmetric systems (S + mu I) x = b for one S and b and many mu, with NumPy alone."""
 

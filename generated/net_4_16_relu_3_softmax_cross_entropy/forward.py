@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# f43925dab1aed5e6c6ea9da7dfce586d52869fa426edbf048c9c1968b78afaf7
+# ca9a72ec69fb6640aadc5cc0472373c63400491b01ef2e8421781cf286b3450f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-16:relu-3:softmax with cross-entropy, its cost and its residual."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# dcbaa6cc47112daf170558a790e4cc8f2a69ffe14938f2fbbf5772d11a174958
+# 4041f58168359c1765bd0ece120c7f2f321272b44ba9c8534dc2ba1d67fae66d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -13,6 +13,7 @@ Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float6
 from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
+from .levenberg_marquardt import levenberg_marquardt
 from .lm_step import (
     JacobianWorkspace,
     jacobian,
@@ -22,7 +23,7 @@ from .lm_step import (
     residual,
 )
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
-from .train import StopReason, TrainingResult, gradient_descent, levenberg_marquardt, sgd
+from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
     "N_PARAMETERS",

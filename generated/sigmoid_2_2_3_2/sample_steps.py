@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# dcbaa6cc47112daf170558a790e4cc8f2a69ffe14938f2fbbf5772d11a174958
+# 4041f58168359c1765bd0ece120c7f2f321272b44ba9c8534dc2ba1d67fae66d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-2-3-2 on one sample at a time, in scalars.
 

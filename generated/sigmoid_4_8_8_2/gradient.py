@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 8f47040258e20dcabf1ce162ed012f731a247f2aaac919208a9ea8bdbd67a17a
+# b62e82f8b013cd644a97278e7e18952b50a4b9e3d6b2d02d96649e49ca951bde
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-8-8-2."""
 
