@@ -131,7 +131,7 @@ def _draw(
         for name, p in trained.items()
     }
     histories = {
-        name: [(step, scale * cost) for step, cost in result.history] for name, result in results.items()
+        name: [(step, scale * cost) for step, cost, *_ in result.history] for name, result in results.items()
     }
     files = [directory / f"{name}.png" for name in ("boundary", "cost", "network")]
     pictures.draw_boundary(outputs, article.X, article.Y, files[0])

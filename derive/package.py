@@ -45,6 +45,7 @@ from derive.theorems.gauss_newton import output_letter
 from derive.version import MARKER, tool_version
 
 MAX_LISTED = 6
+REACH = {"tanh": 2.0, "sigmoid": 4.0, "logistic": 4.0}
 
 
 def render(proof: Proof, extras: Sequence[str] = ()) -> dict[str, str]:
@@ -113,6 +114,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "sizes": tuple_code(list(map(str, architecture.sizes)), 0),
             "n_parameters": architecture.n_parameters,
             "names": tuple_code([f'"{name}"' for name in names], 0),
+            "reach": tuple_code([_reach(architecture, item) for item in known], 0),
             "listed": ", ".join(names if len(names) <= MAX_LISTED else [*names[:MAX_LISTED], "..."]),
             "n_inputs": inputs,
             "n_outputs": outputs,
@@ -159,14 +161,14 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "dual": function(routines.dual, []),
         },
         "train.py": {
-            **step,
-            "squares": squares,
             "scalars": scalars,
             "descend": function(routines.descend, []),
         },
     }
     if squares:
         files |= lean_contexts(proof, routines, known)
+    if step["steps"]:
+        files["levenberg_marquardt.py"] = {"squares": squares, "curved": step["curved"]}
     files |= extra_contexts(proof, routines, names, extras)
     if curved is not None:
         files["curved_step.py"] = weighted | _curved_context(proof, curved, lent, known, (activations, spare))
@@ -176,6 +178,12 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
     return {name: context if name == "definite.py" else shared | context for name, context in files.items()}
+
+
+def _reach(architecture: Architecture, block: Parameter) -> str:
+    """Return how far from 0 the activation fed by a block still slopes, for a random start; 0 if unknown."""
+    inner = block.source in (None, block.layer - 1)
+    return str(REACH.get(architecture.activations[block.layer - 2], 0.0) if inner else 0.0)
 
 
 def _last_layer(architecture: Architecture) -> tuple[int, int] | None:

@@ -171,7 +171,7 @@ def test_training_never_goes_uphill_and_ends_where_the_gradient_vanishes(emitted
     _, net, _ = emitted
     p, X, Y = drawn(net, n=12, seed=3)
     result = net.levenberg_marquardt(p, X, Y, steps=60, gtol=1e-9)
-    costs = [cost for _, cost in result.history]
+    costs = [cost for _, cost, *_ in result.history]
     assert all(later < earlier for earlier, later in pairwise(costs))
     assert result.cost == net.cost(result.p, X, Y)
     before = np.linalg.norm(net.gradient(p, X, Y))

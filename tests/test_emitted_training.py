@@ -36,9 +36,9 @@ def check_consistent(result: Any) -> None:
     """Whatever made a run stop: p is finite, the cost is that of p, the history begins at step 0."""
     assert np.isfinite(result.p).all()
     assert result.cost == net.cost(result.p, X, Y)
-    assert result.history[0] == (0, net.cost(P, X, Y))
-    assert [step for step, _ in result.history] == sorted({step for step, _ in result.history})
-    assert (result.steps, result.cost) == result.history[-1]
+    assert result.history[0][:2] == (0, net.cost(P, X, Y))
+    assert [step for step, *_ in result.history] == sorted({step for step, *_ in result.history})
+    assert (result.steps, result.cost) == result.history[-1][:2]
 
 
 # -- why a run stops -------------------------------------------------------------------------------------
@@ -50,6 +50,9 @@ def test_every_reason_to_stop_has_a_test() -> None:
         "GOAL",
         "GRADIENT",
         "STEP_SIZE",
+        "DECREASE",
+        "EVALUATIONS",
+        "VALIDATION",
         "DAMPING",
         "NON_FINITE",
         "CALLBACK",
@@ -61,13 +64,13 @@ def test_every_reason_to_stop_has_a_test() -> None:
 def test_run_stops_after_the_steps_asked_for(name: str) -> None:
     result = RUNS[name](P, X, Y)
     assert result.reason is StopReason.STEPS
-    assert [step for step, _ in result.history] == list(range(9))
+    assert [step for step, *_ in result.history] == list(range(9))
     check_consistent(result)
 
 
 @each_run
 def test_run_stops_at_the_first_step_that_reaches_the_goal(name: str) -> None:
-    costs = [cost for _, cost in RUNS[name](P, X, Y).history]
+    costs = [cost for _, cost, *_ in RUNS[name](P, X, Y).history]
     goal = (costs[2] + costs[3]) / 2
     result = RUNS[name](P, X, Y, goal=goal)
     assert result.reason is StopReason.GOAL
@@ -111,9 +114,9 @@ def test_levenberg_marquardt_stops_after_a_step_that_is_small_for_p() -> None:
 def test_levenberg_marquardt_stops_where_no_step_leads_downhill() -> None:
     # one input with two opposite targets: with all weights 0 the outputs lie in the middle, and stay there
     p, X, Y = np.zeros(23), [[0.3, 0.7]] * 2, [[0.0, 1.0], [1.0, 0.0]]
-    result = net.levenberg_marquardt(p, X, Y, mu=1.0, mu_max=1e6)
+    result = net.levenberg_marquardt(p, X, Y, mu=1.0, mu_max=1e6, ftol=0)
     assert result.reason is StopReason.DAMPING
-    assert (result.steps, result.evaluations) == (0, 9)  # a cost, a Jacobian, mu = 1 .. 1e6
+    assert (result.steps, result.evaluations) == (0, 10)  # a cost, a gradient, a Jacobian, mu = 1 .. 1e6
     np.testing.assert_array_equal(result.p, p)
     assert result.cost == 0.25
 
@@ -168,7 +171,7 @@ def test_callback_is_told_every_step_and_can_stop_the_run(name: str) -> None:
 
     result = RUNS[name](P, X, Y, callback=watch)
     assert result.reason is StopReason.CALLBACK
-    assert result.history == tuple((step, cost) for step, cost, _ in told)
+    assert [entry[:2] for entry in result.history] == [(step, cost) for step, cost, _ in told]
     assert [step for step, _, _ in told] == [0, 1, 2, 3]
     assert all(cost == of_p for _, cost, of_p in told)
     check_consistent(result)
@@ -178,7 +181,7 @@ def test_callback_is_told_every_step_and_can_stop_the_run(name: str) -> None:
 def test_what_a_callback_keeps_does_not_change_later(name: str) -> None:
     kept: list[tuple[np.ndarray, float]] = []
     RUNS[name](P, X, Y, callback=lambda step, p, cost: kept.append((p, cost)))
-    assert [net.cost(p, X, Y) for p, _ in kept] == [cost for _, cost in kept]
+    assert [net.cost(p, X, Y) for p, _ in kept] == [cost for _, cost, *_ in kept]
 
 
 @each_run
@@ -237,6 +240,7 @@ def test_evaluations_count_the_passes_that_were_made(name: str, monkeypatch: pyt
     for owner, method in [
         (train.ForwardWorkspace, "cost"),
         (train.GradientWorkspace, "cost_and_gradient"),
+        (train.GradientWorkspace, "gradient"),
         (workspace(), "at"),
     ]:
         monkeypatch.setattr(owner, method, counted(getattr(owner, method)))
@@ -293,7 +297,7 @@ def test_gradient_descent_goes_against_the_gradient() -> None:
 def test_levenberg_marquardt_never_goes_uphill(net: Any, mu: float, seed: int) -> None:
     p, X, Y = problem(net, 12, seed)
     result = net.levenberg_marquardt(p, X, Y, mu=mu, steps=25)
-    costs = [cost for _, cost in result.history]
+    costs = [cost for _, cost, *_ in result.history]
     assert all(later < earlier for earlier, later in pairwise(costs))
     assert result.cost == costs[-1] < costs[0]
 

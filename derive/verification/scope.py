@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from derive.verification.source import Source
 
 _LOOP = "decides which steps to take; each step is a function that is proved"
+_STATIONARY = "looks whether the slope is small, to say if a run converged; no step rests on it"
 _DRAW = "draws or cuts sample numbers; no mathematics of the network"
 _KEEPS = "keeps what is shown of a run, and says whether it is to stop"
+_MU = "decides the damping; the step is proved for any"
+_SAYS = "hands on what was computed elsewhere"
 _CHECK = "compares numbers to check the package; nothing rests on it"
 
 UNPROVED: Mapping[tuple[str, str], str] = {
@@ -19,9 +22,26 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("parameters.py", "initial_parameters"): "draws a random start",
     ("train.py", "gradient_descent"): _LOOP,
     ("train.py", "sgd"): _LOOP,
-    ("train.py", "levenberg_marquardt"): _LOOP,
     ("train.py", "_Recorder.__init__"): _KEEPS,
     ("train.py", "_Recorder.record"): _KEEPS,
+    ("levenberg_marquardt.py", "levenberg_marquardt"): _LOOP,
+    ("levenberg_marquardt.py", "_Damping.__init__"): _MU,
+    ("levenberg_marquardt.py", "_Damping.accepted"): _MU,
+    ("levenberg_marquardt.py", "_Damping.rejected"): _MU,
+    ("levenberg_marquardt.py", "_Fit.cost"): _SAYS,
+    ("levenberg_marquardt.py", "_Validation.look"): _KEEPS,
+    ("levenberg_marquardt.py", "_stop"): _KEEPS,
+    ("train.py", "TrainingResult.x"): _SAYS,
+    ("train.py", "TrainingResult.success"): _SAYS,
+    ("train.py", "TrainingResult.message"): _SAYS,
+    ("levenberg_marquardt.py", "_Fit.__init__"): "makes workspaces, and says what is rounding",
+    ("levenberg_marquardt.py", "_Fit.measure"): "divides one squared norm by a cost that is proved",
+    ("levenberg_marquardt.py", "_Fit.gradient_norm"): "takes the norm of the gradient, which is proved",
+    ("levenberg_marquardt.py", "_Fit.influence"): _STATIONARY,
+    ("levenberg_marquardt.py", "_Fit.stationary"): _STATIONARY,
+    ("levenberg_marquardt.py", "_Validation.__init__"): "checks samples and allocates",
+    ("levenberg_marquardt.py", "_float_type"): "refuses another dtype",
+    ("levenberg_marquardt.py", "_resumed"): "reads back the numbers of a run",
     ("train.py", "_Batches.__init__"): "allocates buffers of a loop",
     ("train.py", "_Batches.descend"): "gathers the rows of a batch; the step that it takes is proved",
     ("train.py", "_draw_rows"): _DRAW,

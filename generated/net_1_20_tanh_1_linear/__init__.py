@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# c863b6903e65af2d7d209da50fa547ccd7f6d83ae42d61e4490bd18b214fbd11
+# 872c83678619ce1df73ba49deec568ea3b755d98a39b686f187ebc3c0d770516
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -13,6 +13,7 @@ Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float6
 from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
+from .levenberg_marquardt import levenberg_marquardt
 from .lm_step import (
     JacobianWorkspace,
     jacobian,
@@ -22,7 +23,7 @@ from .lm_step import (
     residual,
 )
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
-from .train import StopReason, TrainingResult, gradient_descent, levenberg_marquardt, sgd
+from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
     "N_PARAMETERS",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# df46b7b0810b5bfaed89272036fff4716c42d21ad9dbb7a472b90d5494905d10
+# ab986f0e8a30aea21ef4b90de9d9641f0da93e2051fde537cc47bf25b170cf95
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -13,6 +13,7 @@ Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float6
 from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
+from .levenberg_marquardt import levenberg_marquardt
 from .lm_step import (
     JacobianWorkspace,
     jacobian,
@@ -22,7 +23,7 @@ from .lm_step import (
     residual,
 )
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
-from .train import StopReason, TrainingResult, gradient_descent, levenberg_marquardt, sgd
+from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
     "N_PARAMETERS",

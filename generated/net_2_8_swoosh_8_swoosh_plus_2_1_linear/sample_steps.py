@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# df46b7b0810b5bfaed89272036fff4716c42d21ad9dbb7a472b90d5494905d10
+# ab986f0e8a30aea21ef4b90de9d9641f0da93e2051fde537cc47bf25b170cf95
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-8:swoosh-8:swoosh+2-1:linear on one sample at a time, in scalars.
 

@@ -2,30 +2,27 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# df46b7b0810b5bfaed89272036fff4716c42d21ad9dbb7a472b90d5494905d10
+# ab986f0e8a30aea21ef4b90de9d9641f0da93e2051fde537cc47bf25b170cf95
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 2-8:swoosh-8:swoosh+2-1:linear.
 
-Gradient descent, its stochastic forms, Levenberg-Marquardt.
+Gradient descent and its stochastic forms; why a run of any method ends, and what it gives back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from math import isfinite
+from math import isfinite, nan
 from numbers import Real
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .damped import damped_step, move
 from .forward import ForwardWorkspace
 from .gradient import GradientWorkspace
-from .lm_step import N_OUTPUTS, check_system
-from .normal_step import MEMORY
 from .parameters import Array, as_parameters, as_samples
 from .sample_steps import sample_steps
 
@@ -40,6 +37,9 @@ class StopReason(Enum):
     GOAL = "the cost reached the goal"
     GRADIENT = "the norm of the gradient fell to gtol"
     STEP_SIZE = "the step fell to xtol, relative to p"
+    DECREASE = "neither the step nor its prediction changed the cost by more than ftol of it"
+    EVALUATIONS = "all the evaluations that were allowed were made"
+    VALIDATION = "the cost of the validation samples no longer fell; p is the best by it"
     DAMPING = "the damping reached its maximum and no step led downhill"
     NON_FINITE = "the cost was no longer finite"
     CALLBACK = "the callback asked to stop"
@@ -50,8 +50,11 @@ class StopReason(Enum):
 class TrainingResult:
     """What a training run gives back.
 
-    ``history`` holds (step, cost) pairs, cost on the scale of ``cost``; ``evaluations`` counts passes over
-    one batch: gradients in the descent methods, costs and Jacobians in Levenberg-Marquardt.
+    ``history`` holds (step, cost) pairs, cost on the scale of ``cost``; in Levenberg-Marquardt records that
+    go on with mu, gain ratio, gradient norm and evaluations. ``evaluations`` counts passes over one batch:
+    gradients in the descent methods, costs, gradients and Jacobians in Levenberg-Marquardt, which alone
+    fills what follows: the last mu, gain ratio and gradient norm, the least cost of the validation
+    samples, whether p is ``stationary`` where a run stops as converged, and the ``state`` to go on from.
     """
 
     p: Array
@@ -59,7 +62,30 @@ class TrainingResult:
     steps: int
     evaluations: int
     reason: StopReason
-    history: tuple[tuple[int, float], ...]
+    history: tuple[tuple[Any, ...], ...]
+    mu: float = nan
+    gain_ratio: float = nan
+    gradient_norm: float = nan
+    validation_cost: float = nan
+    stationary: bool = True
+    state: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def x(self) -> Array:
+        """p, by the name that SciPy has for it."""
+        return self.p
+
+    @property
+    def success(self) -> bool:
+        """True if the goal was reached, or a test of convergence met where the cost is flat."""
+        met = (StopReason.GRADIENT, StopReason.STEP_SIZE, StopReason.DECREASE)
+        return self.reason is StopReason.GOAL or (self.reason in met and self.stationary)
+
+    @property
+    def message(self) -> str:
+        """Why the run ended, in words."""
+        lost = "" if self.stationary else "; but p is no minimum: the cost still slopes, or lies on a plateau"
+        return f"{self.reason.value}{lost}"
 
 
 class _Recorder:
@@ -221,79 +247,6 @@ class _Batches:
             descend(p, self.work.gradient(p, self.inputs, self.targets), eta)
 
 
-@np.errstate(over="ignore", invalid="ignore")
-def levenberg_marquardt(
-    p: ArrayLike,
-    X: ArrayLike,
-    Y: ArrayLike,
-    *,
-    mu: float = 1.0,
-    steps: int = 200,
-    goal: float = 0.0,
-    gtol: float = 0.0,
-    xtol: float = 0.0,
-    mu_min: float = 1e-12,
-    mu_max: float = 1e12,
-    memory: int = MEMORY,
-    callback: Callback | None = None,
-) -> TrainingResult:
-    """Take Levenberg-Marquardt steps, each accepted only if it lowers the cost.
-
-    An accepted step divides the damping mu by ten, a rejected one multiplies it by ten (Marquardt's
-    rule), within mu_min and mu_max; ``steps`` counts the accepted ones. Stops when the cost is at most
-    ``goal``, the norm of the gradient at most ``gtol`` or a step at most ``xtol`` times the norm of p;
-    ``callback(step, p, cost)`` is called at every accepted step and stops the run by returning True.
-    ``memory`` bounds the bytes that rows of the Jacobian take at a time, where they are needed at all.
-
-    Raises:
-        TypeError: if p, X or Y is not made of real numbers.
-        ValueError: if a shape or a setting is wrong, or an entry is not finite.
-    """
-    p, (X, Y) = as_parameters(p).copy(), as_samples(X, Y)
-    _check(mu=mu, mu_min=mu_min, mu_max=mu_max, steps=steps, goal=goal, gtol=gtol, xtol=xtol)
-    if not mu_min <= mu <= mu_max:
-        raise ValueError(f"mu: expected mu_min <= mu <= mu_max, got {mu_min!r}, {mu!r}, {mu_max!r}")
-    check_system(min(len(X) * N_OUTPUTS, len(p)))
-    work, whole = damped_step(len(X), memory), ForwardWorkspace(len(X))
-    trial = p.copy()
-    slope = GradientWorkspace(len(X)) if gtol > 0 else None
-    recorder = _Recorder(goal, callback)
-    step, evaluations = 0, 1
-    cost = whole.cost(p, X, Y)
-    reason = None
-    try:
-        reason = recorder.record(step, p, cost)
-        while reason is None and step < steps:
-            if slope is not None and float(np.linalg.norm(slope.gradient(p, X, Y))) <= gtol:
-                reason = StopReason.GRADIENT
-                break
-            work.at(p, X, Y)
-            evaluations += 1
-            while True:
-                moved = move(work, p, mu, trial)
-                cost_trial = whole.cost(trial, X, Y) if moved else np.inf
-                evaluations += 1
-                if cost_trial < cost:
-                    break
-                mu *= 10.0
-                if mu > mu_max:
-                    reason = StopReason.DAMPING
-                    break
-            if reason is not None:
-                break
-            small = xtol > 0 and np.linalg.norm(trial - p) <= xtol * np.linalg.norm(p)
-            p, trial, cost, mu = trial, p, cost_trial, max(mu / 10.0, mu_min)
-            step += 1
-            reason = recorder.record(step, p, cost)
-            if reason is None and small:
-                reason = StopReason.STEP_SIZE
-    except KeyboardInterrupt:
-        reason = StopReason.INTERRUPTED
-    return TrainingResult(
-        p, cost, step, evaluations, reason or StopReason.STEPS, tuple(recorder.history)
-    )
-
-
 def _draw(
     n_samples: int, steps: int, batch: int, order: str, rng: np.random.Generator
 ) -> Iterator[Array]:
@@ -356,11 +309,11 @@ def _check(**settings: float) -> None:
     for name, value in settings.items():
         if isinstance(value, bool) or not isinstance(value, Real):
             raise ValueError(f"{name}: expected a number, got {value!r}")
-        if name in ("steps", "batch", "record_every"):
+        if name in ("steps", "batch", "record_every", "patience", "max_evaluations"):
             least = 0 if name == "steps" else 1
             if not isinstance(value, (int, np.integer)) or value < least:
                 raise ValueError(f"{name}: expected a whole number from {least}, got {value!r}")
-        elif name in ("goal", "gtol", "xtol"):
+        elif name in ("goal", "gtol", "xtol", "ftol"):
             if not 0 <= value < np.inf:
                 raise ValueError(f"{name}: expected a finite number from 0, got {value!r}")
         elif not 0 < value < np.inf:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 448195a4d65937dcae51a9117fee3c0799b2558a031d274e95a0b0740f81409f
+# 988930babb19c2e048f2371839894589e433e190b3f33de794ffdc6b28420278
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 
@@ -13,9 +13,10 @@ Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float6
 from .curved_step import StepWorkspace, lm_step, lm_step_dual, lm_step_primal
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
+from .levenberg_marquardt import levenberg_marquardt
 from .lm_step import JacobianWorkspace, jacobian, residual
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
-from .train import StopReason, TrainingResult, gradient_descent, levenberg_marquardt, sgd
+from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
     "N_PARAMETERS",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# f7dd5fa1731f36db0b4a9a3e7117f7a653be0040f2895ac566aa3d4b0bfd207d
+# b63934a1fc0b7db6e4d7966e3d1814260c8e9c6c5f6270c728c077c4942918d0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -13,6 +13,7 @@ Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float6
 from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
+from .levenberg_marquardt import levenberg_marquardt
 from .lm_step import (
     JacobianWorkspace,
     jacobian,
@@ -22,7 +23,7 @@ from .lm_step import (
     residual,
 )
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
-from .train import StopReason, TrainingResult, gradient_descent, levenberg_marquardt, sgd
+from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
     "N_PARAMETERS",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# f7dd5fa1731f36db0b4a9a3e7117f7a653be0040f2895ac566aa3d4b0bfd207d
+# b63934a1fc0b7db6e4d7966e3d1814260c8e9c6c5f6270c728c077c4942918d0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-2-3-2, its cost and its residual."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 1ea12b2fa2d95dba4149a8e9858f4d2d1cc2d90eb2ad98ca5500bf84648e7c65
+# f182ce528586587ffa5e695e575c35cb858f0c4edf03c560781e24b952e5522f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -13,6 +13,7 @@ Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float6
 from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
+from .levenberg_marquardt import levenberg_marquardt
 from .lm_step import (
     JacobianWorkspace,
     jacobian,
@@ -22,7 +23,7 @@ from .lm_step import (
     residual,
 )
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
-from .train import StopReason, TrainingResult, gradient_descent, levenberg_marquardt, sgd
+from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
     "N_PARAMETERS",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 1ea12b2fa2d95dba4149a8e9858f4d2d1cc2d90eb2ad98ca5500bf84648e7c65
+# f182ce528586587ffa5e695e575c35cb858f0c4edf03c560781e24b952e5522f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-8-8-2."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 1ea12b2fa2d95dba4149a8e9858f4d2d1cc2d90eb2ad98ca5500bf84648e7c65
+# f182ce528586587ffa5e695e575c35cb858f0c4edf03c560781e24b952e5522f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 4-8-8-2, and checks on what comes in.
 
@@ -13,7 +13,7 @@ W[l] is n_l by n_(l-1), b[l] has n_l entries.
 from __future__ import annotations
 
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ Arrays: TypeAlias = tuple[Array, ...]
 SIZES = (4, 8, 8, 2)
 N_PARAMETERS = 130
 NAMES = ("W2", "b2", "W3", "b3", "W4", "b4")
+REACH = (4.0, 4.0, 4.0, 4.0, 4.0, 4.0)  # how far from 0 neurons still slope; 0: unknown
 
 
 def unpack(p: Array) -> Arrays:
@@ -53,13 +54,40 @@ def pack(*blocks: ArrayLike) -> Array:
     return p
 
 
-def initial_parameters(seed: int | np.random.Generator | None = None) -> Array:
-    """Return a random start: normal weights of variance 1/n_(l-1), biases of zero."""
+def initial_parameters(
+    seed: int | np.random.Generator | None = None,
+    method: Literal["normal", "glorot", "nguyen-widrow"] = "normal",
+) -> Array:
+    """Return a random start.
+
+    "normal": weights of variance 1/n_(l-1), biases of zero. "glorot": weights uniform within
+    sqrt(6/(n_(l-1) + n_l)) of zero, biases of zero. "nguyen-widrow": for layers of tanh or logistic neurons
+    rows of W of one length, and biases, that spread the neurons' slopes over inputs from -1 to 1 (Nguyen
+    and Widrow, 1990); the others as "glorot".
+
+    Raises:
+        ValueError: if there is no such method.
+    """
+    if method not in ("normal", "glorot", "nguyen-widrow"):
+        raise ValueError(f"method: expected normal, glorot or nguyen-widrow, got {method!r}")
     rng = np.random.default_rng(seed)
     p = np.zeros(N_PARAMETERS)
-    for block in unpack(p):
-        if block.ndim > 1:
+    weights = p
+    for block, reach in zip(unpack(p), REACH, strict=True):
+        spread = method == "nguyen-widrow" and reach > 0.0
+        if block.ndim > 1 and spread:
+            n, inputs = block.shape
+            weights = rng.standard_normal(block.shape)
+            weights *= 0.7 * reach * n ** (1 / inputs) / np.linalg.norm(weights, axis=1, keepdims=True)
+            block[...] = weights
+        elif block.ndim > 1 and method == "normal":
             block[...] = rng.standard_normal(block.shape) / np.sqrt(block.shape[1])
+        elif block.ndim > 1:
+            bound = np.sqrt(6.0 / sum(block.shape))
+            block[...] = rng.uniform(-bound, bound, block.shape)
+        elif spread and len(block) > 1:
+            size = np.linalg.norm(weights, axis=1)
+            block[...] = size * np.linspace(-1.0, 1.0, len(block)) * np.sign(weights[:, 0])
     return p
 
 
