@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from derive.verification.source import Source
 
 _LOOP = "decides which steps to take; each step is a function that is proved"
+_TOLD = "keeps or tells what is known of a run, and says whether it is to stop"
+_RULE = "decides which damping is tried next; every one gives a step that is proved"
 _STATIONARY = "looks whether the slope is small, to say if a run converged; no step rests on it"
 _DRAW = "draws or cuts sample numbers; no mathematics of the network"
 _CHECK = "compares numbers to check the package; nothing rests on it"
@@ -20,6 +22,15 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "gradient_descent"): _LOOP,
     ("train.py", "sgd"): _LOOP,
     ("levenberg_marquardt.py", "levenberg_marquardt"): _LOOP,
+    ("train.py", "TrainingResult.x"): _TOLD,
+    ("train.py", "TrainingResult.success"): _TOLD,
+    ("train.py", "TrainingResult.message"): _TOLD,
+    ("levenberg_marquardt.py", "_Damping.__init__"): _RULE,
+    ("levenberg_marquardt.py", "_Damping.accepted"): _RULE,
+    ("levenberg_marquardt.py", "_Damping.rejected"): _RULE,
+    ("levenberg_marquardt.py", "_Fit.cost"): "asks a workspace that is proved",
+    ("levenberg_marquardt.py", "_Validation.look"): _TOLD,
+    ("levenberg_marquardt.py", "_stop"): _TOLD,
     ("levenberg_marquardt.py", "_Fit.__init__"): "makes workspaces, and says what is rounding",
     ("levenberg_marquardt.py", "_Fit.measure"): "divides one squared norm by a cost that is proved",
     ("levenberg_marquardt.py", "_Fit.gradient_norm"): "takes the norm of the gradient, which is proved",
