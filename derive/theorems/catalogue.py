@@ -35,5 +35,4 @@ def theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
         gram(),
         trials(),
     ]
-    given = None if architecture is None else architecture.cost
-    return (*own, cost(), *steps, *further_theorems(given))
+    return (*own, cost(), *steps, *further_theorems(architecture))

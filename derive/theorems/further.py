@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sympy import Indexed, IndexedBase
+from sympy import Indexed, IndexedBase, Integer
 
+from derive.architecture import Architecture
 from derive.costs import CROSS_ENTROPY, QUADRATIC
 from derive.equation import Equation
 from derive.errors import NotProvedError
 from derive.evaluation import Definitions, Problem
 from derive.network import Network, Objective, mean_cost, output
-from derive.quantities import L, a, l
+from derive.quantities import L, a, l, x
 from derive.replay import replay
 from derive.theorems.along import Along, activation_along, backward_along, forward_along, weighted_input_along
 from derive.theorems.backpropagation import Derived, input_gradient
@@ -179,24 +180,27 @@ def gauss_newton(kind: str = QUADRATIC) -> Theorem:
     )
 
 
-def in_the_inputs(objective: Objective, key: str, what: str) -> Theorem:
+def in_the_inputs(network: Network, objective: Objective, key: str, what: str) -> Theorem:
     """State and prove the derivative of an objective in the inputs."""
-    network = Network()
+    fed = network.acts_on(x[objective.i, network.index("k", Integer(1))])
+    which = f"layer {fed[0]} takes" if len(fed) == 1 else f"layers {', '.join(map(str, fed))} take"
     return Theorem(
         key,
         f"{what} in the inputs",
-        ("layer 2 takes from the input, and no other layer does",),
+        (f"{which} from the input, and no other layer does",),
         (_part(input_gradient(network, objective), Problem(network, objective)),),
         "one product more than for the parameters",
     )
 
 
-def further_theorems(cost: str | None = None) -> tuple[Theorem, ...]:
-    """Return the theorems behind the further modules; for one cost, or for every kind."""
+def further_theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
+    """Return the theorems behind the further modules; for one network, or for every kind of cost."""
+    cost = None if architecture is None else architecture.cost
     kinds = tuple(_OF_COST) if cost is None else tuple(dict.fromkeys((QUADRATIC, kind_of(cost))))
+    network = Network(architecture)
     return (
-        in_the_inputs(mean_cost(), "input-gradient", "The gradient"),
-        in_the_inputs(output(Network()), "input-jacobian", "The Jacobian"),
+        in_the_inputs(network, mean_cost(), "input-gradient", "The gradient"),
+        in_the_inputs(network, output(network), "input-jacobian", "The Jacobian"),
         *(along_a_direction(kind) for kind in kinds),
         *(gauss_newton(kind) for kind in kinds),
     )
