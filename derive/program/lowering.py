@@ -26,20 +26,19 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
-    atan,
-    cos,
-    cosh,
-    erf,
-    exp,
-    log,
-    sin,
-    sinh,
     sqrt,
-    tanh,
 )
 
-from derive.activations.functions import Above, NormalCdf, expm1, log1p
+from derive.activations.functions import Above
 from derive.equation import Equation
+from derive.program.operations import (
+    FUNCTIONS,
+    ON_NUMBERS,
+    divides,
+    factor_order,
+    negative,
+    reciprocal,
+)
 from derive.program.statements import Axes, Operand, Program, Scalar, Statement, View
 from derive.quantities import Greatest, Index
 
@@ -191,14 +190,14 @@ class Lowering:
     def _add(self, expr: Add, into: Ref | None) -> Ref | Scalar:
         diagonal = [term for term in expr.args if self._result_delta(term)]
         rest = [term for term in expr.args if term not in diagonal]
-        rest.sort(key=lambda term: (_negative(term), not term.has(Sum), not isinstance(term, Number)))
+        rest.sort(key=lambda term: (negative(term), not term.has(Sum), not isinstance(term, Number)))
         if not rest:
             rest = [diagonal.pop(0)]
         value = self._emit(rest[0], into if len(rest) == 1 else None)
         for position, term in enumerate(rest[1:], start=1):
             last = position == len(rest) - 1
-            operation = "subtract" if _negative(term) else "add"
-            other = self._emit(-term if _negative(term) else term)
+            operation = "subtract" if negative(term) else "add"
+            other = self._emit(-term if negative(term) else term)
             value = self._call(operation, (value, other), into if last else None)
         if diagonal:
             value = self._own(value, into)
@@ -226,15 +225,15 @@ class Lowering:
         if self._result_delta(expr):
             return self._diagonal(expr, into)
         scalars = [f for f in expr.args if not f.has(Indexed)]
-        arrays = sorted((f for f in expr.args if f not in scalars), key=_factor_order)
+        arrays = sorted((f for f in expr.args if f not in scalars), key=factor_order)
         if not arrays:
             return Scalar(expr)
-        coefficient = Mul(*(f for f in scalars if not _reciprocal(f)))
-        divisors = Mul(*(1 / f for f in scalars if _reciprocal(f)))
+        coefficient = Mul(*(f for f in scalars if not reciprocal(f)))
+        divisors = Mul(*(1 / f for f in scalars if reciprocal(f)))
         if coefficient == -1 and len(arrays) == 1 and isinstance(arrays[0], Abs) and divisors == 1:
             return self._magnitude("minimum", arrays[0], into)
         calls: list[tuple[str, Expr]] = [
-            ("divide", factor.base**-factor.exp) if _divides(factor) else ("multiply", factor)
+            ("divide", factor.base**-factor.exp) if divides(factor) else ("multiply", factor)
             for factor in arrays[1:]
         ]
         calls += [("multiply", coefficient)] if coefficient not in (1, -1) else []
@@ -378,7 +377,7 @@ class Lowering:
     def _call(self, operation: str, values: tuple[Ref | Scalar, ...], into: Ref | None) -> Ref | Scalar:
         present = {axis for value in values if isinstance(value, Ref) for axis in value.axes}
         if not present:
-            return Scalar(_ON_NUMBERS[operation](*(v.value for v in values if isinstance(v, Scalar))))
+            return Scalar(ON_NUMBERS[operation](*(v.value for v in values if isinstance(v, Scalar))))
         if present <= set(self._order):
             axes = tuple(axis for axis in self._order if axis in present)
         else:
@@ -428,57 +427,3 @@ class Lowering:
         self.program.statements.append(
             Statement(operation, target, operands, self._equation, axis, updates, double)
         )
-
-
-FUNCTIONS: dict[type, str] = {
-    exp: "exp",
-    expm1: "expm1",
-    log: "log",
-    log1p: "log1p",
-    tanh: "tanh",
-    sinh: "sinh",
-    cosh: "cosh",
-    sin: "sin",
-    cos: "cos",
-    atan: "arctan",
-    erf: "erf",
-    NormalCdf: "normal_cdf",
-}
-
-_ON_NUMBERS: dict[str, Callable[..., Expr]] = {
-    "add": lambda u, v: u + v,
-    "subtract": lambda u, v: u - v,
-    "multiply": lambda u, v: u * v,
-    "divide": lambda u, v: u / v,
-    "negative": lambda u: -u,
-    "minimum": Min,
-    "maximum": Max,
-    "greater": lambda u, v: Above(u - v),
-    "sqrt": sqrt,
-    **{name: function for function, name in FUNCTIONS.items()},
-}
-
-
-def _negative(term: Expr) -> bool:
-    return bool(term.as_coeff_Mul()[0] < 0)
-
-
-def _reciprocal(factor: Expr) -> bool:
-    return isinstance(factor, Pow) and factor.exp == -1
-
-
-def _divides(factor: Expr) -> bool:
-    """Say whether a factor is better divided by than multiplied with."""
-    return isinstance(factor, Pow) and isinstance(factor.exp, Rational) and bool(factor.exp < 0)
-
-
-def _factor_order(factor: Expr) -> tuple[int, int, str]:
-    """Sums first, then the fullest differences, so that the rest multiplies onto a fresh array."""
-    if _divides(factor):
-        return 4, 0, str(factor)
-    if isinstance(factor, Sum):
-        return 0, 0, ""
-    if isinstance(factor, Add):
-        full = len(factor.atoms(Indexed))
-        return (1 if full > 1 else 3), -full, ""
-    return 2, 0, str(factor)

@@ -14,14 +14,11 @@ from sympy import Expr, Indexed, Integer, KroneckerDelta
 
 from derive.calculus.normal_form import equal
 from derive.network import array_of
-from derive.numbered import residual_equation
-from derive.program.lean import computed_gram, outputs_first, parameters_first, samples_last
+from derive.program.lean import outputs_first, samples_last
 from derive.program.lowering import plainly
-from derive.program.routines import computed, forward_equations
-from derive.proof import Proof
 from derive.quantities import Index, N, Partial, a, mu, total, y
 from derive.theorems import levenberg_marquardt as lm
-from derive.theorems.lean_step import LeanStep, Q
+from derive.theorems.lean_step import Q
 from derive.theorems.trials import (
     S,
     all_g,
@@ -32,58 +29,17 @@ from derive.theorems.trials import (
     part_g,
     part_S,
     primal_decrease,
-    sums_over_chunks,
 )
 from derive.verification.entries import Entries
-from derive.verification.expected import Knowledge, known
-from derive.verification.interpreter import Interpreter
+from derive.verification.expected import known
 from derive.verification.objects import FLOAT, Class, Instance
-from derive.verification.source import Source
 from derive.verification.values import Held, Memory, Refusal, View, place
 
 Run = Callable[[], None]
-FILES = ("damped.py", "definite.py", "gram_step.py", "normal_step.py")
 
 
-def lean_runs(
-    sources: Mapping[str, Source], proof: Proof
-) -> tuple[list[Interpreter], Iterator[tuple[str, str, Run]]]:
-    """Return the interpreters and, in their order, the file, the name and the run of what is proved."""
-    assert proof.lean is not None
-    gram = Knowledge(proof, _gram_equations(proof, proof.lean), lambda q: _indices(outputs_first(q)[1]))
-    rows = Knowledge(proof, _row_equations(proof), lambda q: _indices(samples_last(q)[1]))
-    flat = Knowledge(proof, _flat_equations(proof), lambda q: _indices(parameters_first(q)[1]))
-    runs = [Interpreter(sources, knowledge) for knowledge in (gram, rows, flat)]
-
-    def all_runs() -> Iterator[tuple[str, str, Run]]:
-        yield from FlatEntries(runs[2], flat, proof).lean()
-        yield from GramEntries(runs[0], gram, proof).lean()
-        yield from RowEntries(runs[1], rows, proof).lean()
-
-    return runs, all_runs()
-
-
-def _gram_equations(proof: Proof, lean: LeanStep) -> list[Any]:
-    network = proof.network
-    back = [computed(network, derived.equation) for derived in lean.back]
-    gram = [computed_gram(network, equation) for equation in lean.gram]
-    return [*forward_equations(network), plainly(residual_equation(network)), *gram, *back]
-
-
-def _row_equations(proof: Proof) -> list[Any]:
-    network = proof.network
-    rows = [computed(network, derived.equation) for derived in proof.output]
-    first = plainly(network.equations()[0])
-    return [first, *forward_equations(network), plainly(residual_equation(network)), *rows]
-
-
-def _flat_equations(proof: Proof) -> list[Any]:
-    step = proof.step
-    equations = (normal_matrix(), step.right_side, step.update, *sums_over_chunks())
-    return [plainly(equation) for equation in equations]
-
-
-def _indices(axes: tuple[Expr, ...]) -> tuple[Index, ...]:
+def indices_of(axes: tuple[Expr, ...]) -> tuple[Index, ...]:
+    """Return the axes that are indices."""
     return tuple(axis for axis in axes if isinstance(axis, Index))
 
 
@@ -233,7 +189,7 @@ class GramEntries(LeanEntries):
         for derived in self.proof.lean.back:
             lhs = derived.equation.lhs
             if isinstance(lhs, Partial):
-                letter = known(plainly(derived.equation), lambda q: _indices(outputs_first(q)[1])).letter
+                letter = known(plainly(derived.equation), lambda q: indices_of(outputs_first(q)[1])).letter
                 found[array_of(lhs.v)] = letter
         self._letters["h"] = [found[array_of(parameter)] for parameter in self.proof.network.parameters()]
         self.run.before[("gram_step.py", "pull_back")] = lambda frame: self.meant(frame, "step", "h")
@@ -406,7 +362,7 @@ class RowEntries(LeanEntries):
         for derived in self.proof.output:
             lhs = derived.equation.lhs
             if isinstance(lhs, Partial):
-                letter = known(plainly(derived.equation), lambda q: _indices(samples_last(q)[1])).letter
+                letter = known(plainly(derived.equation), lambda q: indices_of(samples_last(q)[1])).letter
                 found[array_of(lhs.v)] = letter
         self._letters["rows"] = [found[array_of(parameter)] for parameter in self.proof.network.parameters()]
         self.run.before[("normal_step.py", "columns")] = lambda frame: self.meant(frame, "rows", "rows")

@@ -23,7 +23,7 @@ from derive.verification.entries import Entries
 from derive.verification.expected import Knowledge, array_equations
 from derive.verification.further import Further, FurtherEntries
 from derive.verification.interpreter import Interpreter
-from derive.verification.lean_entries import FILES, lean_runs
+from derive.verification.lean_runs import FILES, lean_runs
 from derive.verification.objects import Located, Skipped, Trace
 from derive.verification.report import Finding, Proved, Report
 from derive.verification.scalars import check_sample_steps, scalar_knowledge
