@@ -130,10 +130,6 @@ class Network:
             raise ValueError(f"expected a layer from 1 to {self.depth}, got {layer}")
         return Integer(self.architecture.sizes[int(layer) - 1])
 
-    def has_bias(self, layer: Expr) -> bool:
-        """Say whether a layer l = 2..L has a bias; in general it has."""
-        return self.architecture is None or self.architecture.has_bias(int(layer))
-
     @property
     def per_sample(self) -> Expr:
         """What the sum of the samples' costs is multiplied by: 1/N for their mean."""
@@ -281,6 +277,11 @@ class Network:
     def cancels(self) -> bool:
         """True if the loss's slope has a denominator that the slope of the output's activation cancels."""
         return self.architecture is not None and cost_of(self.cost).output == USUAL
+
+    @property
+    def matched(self) -> bool:
+        """True if cost and output activation belong together: delta[L] is then a - y, but for factors."""
+        return self.softmax or self.cancels
 
     def loss_slope(self) -> Equation:
         """Return (1.8), the slope of the loss at the output."""

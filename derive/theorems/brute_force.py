@@ -76,7 +76,7 @@ def affordable(network: Network) -> bool:
     """Say whether the expanded cost stays small enough: it swells with width and depth."""
     shape = network.architecture
     small = shape is not None and shape.n_parameters <= MAX_PARAMETERS and shape.depth <= MAX_DEPTH
-    return small and not (network.softmax or network.cancels)
+    return small and not network.matched
 
 
 def prove_by_brute_force(

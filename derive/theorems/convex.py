@@ -33,7 +33,6 @@ from derive.theorems.curved import (
     curved_equations,
     d,
     is_identity,
-    matched,
     model,
     moved,
     rho,
@@ -173,7 +172,7 @@ def of_squares(network: Network) -> bool:
 
 def no_step(network: Network) -> str:
     """Say why a network whose cost is no sum of squares has no step; nothing if it has one."""
-    if not matched(network) and network.cost_terms.curvature() == 0:  # an absolute value, say
+    if not network.matched and network.cost_terms.curvature() == 0:  # an absolute value, say
         return FLAT
     return "" if curvature_is_nonnegative(network) else NO_STEP
 
@@ -182,7 +181,7 @@ def applies(network: Network) -> str:
     """Say in words whether a network has a Levenberg-Marquardt step, and of which kind."""
     if of_squares(network):
         return "of a sum of squares"
-    where = "z[L]" if matched(network) else "a[L]"
+    where = "z[L]" if network.matched else "a[L]"
     has = f"with the curvature of the cost in {where}, which is positive semidefinite"
     return no_step(network) or has
 

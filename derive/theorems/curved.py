@@ -46,14 +46,9 @@ SYMMETRY = "second derivatives are the same in either order"
 MOVE = "d = J h"
 
 
-def matched(network: Network) -> bool:
-    """Say whether the network is linearised in z[L]: where cost and output activation belong together."""
-    return network.softmax or network.cancels
-
-
 def linearised(network: Network) -> Objective:
     """Return output c as the step takes it: a[L]_ic, or z[L]_ic."""
-    if not matched(network):
+    if not network.matched:
         return output(network)
     i, c = Index("i", N), network.index("c", network.depth)
     return Objective("linearised output", U[i, c], i, lambda net: z[net.depth, i, c], base=GAMMA, extra=(c,))
@@ -68,7 +63,7 @@ class OfCost:
     @property
     def letter(self) -> IndexedBase:
         """The letter of the outputs that are linearised."""
-        return z if matched(self.network) else a
+        return z if self.network.matched else a
 
     @cached_property
     def delta(self) -> Derived:

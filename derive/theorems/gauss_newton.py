@@ -36,7 +36,7 @@ d = IndexedBase("d")  # d[p], the direction
 
 def output_letter(network: Network) -> IndexedBase:
     """Return the letter of what the Gauss-Newton matrix takes as outputs."""
-    return z if network.softmax or network.cancels else a
+    return z if network.matched else a
 
 
 def weighted_outputs(letter: IndexedBase = a) -> Objective:

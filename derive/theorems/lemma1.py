@@ -37,7 +37,7 @@ def _output(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
     terms = network.cost_terms
     share = terms.factor * (omega[j] if terms.weights else 1)
     difference = a[layer, i, j] - y[i, j]
-    if network.softmax or network.cancels:
+    if network.matched:
         return share * difference
     slope = SigmaPrime(layer, z[layer, i, j])
     return share * slope * (difference if network.squares else LossPrime(y[i, j], a[layer, i, j]))
@@ -206,7 +206,7 @@ def prove_unrolled(
     on the other half alone, and ``()`` is returned; so do those with a cross-entropy, whose (1.1) rests on
     more than the rules.
     """
-    if network.depth > MAX_UNROLLED_DEPTH or network.softmax or network.cancels:
+    if network.depth > MAX_UNROLLED_DEPTH or network.matched:
         return ()
     objective = objective or sample_cost()
     activations = unfold_activations(network)
