@@ -39,6 +39,12 @@ def cost_equation(network: Network) -> Equation:
     return Equation("0.4", "cost", mean.symbol, mean.define(network))
 
 
+def sample_cost_equation(network: Network) -> Equation:
+    """Return (0.7), the cost of a single sample, of which (0.4) is the mean or the sum."""
+    sample = sample_cost()
+    return Equation("0.7", "cost of a sample", sample.symbol, sample.define(network))
+
+
 def residual_equation(network: Network) -> Equation:
     """Return (0.5), r_ic = y_ic - a[L]_ic."""
     i, c = Index("i", N), network.index("c", network.depth)
@@ -46,7 +52,7 @@ def residual_equation(network: Network) -> Equation:
 
 
 def objective_equations(network: Network | None = None) -> tuple[Equation, ...]:
-    """Return (0.4)-(0.6): the cost, the residual and delta, in general."""
+    """Return (0.4)-(0.7): the cost, the residual, delta and the cost of a sample, in general."""
     network, sample = network or Network(), sample_cost()
     j = network.index("j", l)
     meaning = Partial(sample.symbol, z[l, sample.i, j])
@@ -54,6 +60,7 @@ def objective_equations(network: Network | None = None) -> tuple[Equation, ...]:
         cost_equation(network),
         residual_equation(network),
         Equation("0.6", "delta", sample.delta(l, sample.i, j), meaning),
+        sample_cost_equation(network),
     )
 
 

@@ -31,6 +31,7 @@ from derive.package_parts import (
     others,
     positions,
     spare_arrays,
+    touched,
 )
 from derive.printers.numpy import Block, comment, special_functions, tuple_code
 from derive.printers.python import assignment_line, math_functions
@@ -93,7 +94,8 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     by_weights, by_activations = ("weights", names), ("activations", activations)
     spare = spare_arrays(routines)
     lent = [by_weights, by_activations, *([("spare", spare)] if spare else [])]
-    cost_work = others(routines.mean_cost, [*activations, *spare])
+    of_costs = others(routines.mean_cost, [*activations, *spare])
+    cost_work, sample_work = (touched(r, of_costs) for r in (routines.mean_cost, routines.sample_costs))
     backward = others(routines.backpropagate, [*activations, *spare])
     rows = others(routines.differentiate, [*activations, *spare])
     files: dict[str, dict[str, Any]] = {
@@ -126,12 +128,16 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         "forward.py": {
             **weighted,
             **cost_function,
-            "special": special_functions(routines.propagate, routines.mean_cost),
+            "special": special_functions(routines.propagate, routines.mean_cost, routines.sample_costs),
             "n_inputs": inputs,
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
             "propagate": function(routines.propagate, lent),
             "mean_cost": function(routines.mean_cost, [by_activations, ("work", cost_work)]),
+            "sample_costs": function(
+                routines.sample_costs, [by_activations, ("sample_work", sample_work)], fills=("costs",)
+            ),
+            "sample_work": memory_of(routines.sample_costs, [], sample_work, []).work,
             "residual": function(routines.residual, [by_activations], fills=("r",)),
             "memory": memory_of(routines.mean_cost, activations, cost_work, spare),
         },

@@ -12,8 +12,8 @@ from derive.program.statements import Axes
 INDENT = 4
 WIDTH = 100
 
-_OWN = ("activations", "work", "gX", "JX")  # arrays that a workspace keeps
-_OF_STEPS = ("v", "S", "part_S", "part_g", "h", "p_new")
+_OWN = ("activations", "work", "sample_work", "costs", "gX", "JX")  # arrays that a workspace keeps
+_OF_STEPS = ("costs", "v", "S", "part_S", "part_g", "h", "p_new")
 _PLAIN = ("p", "X", "Y", "U", "g", "J", "K", "r", *_OF_STEPS, "gX", "JX")  # arrays that come by themselves
 
 
@@ -51,10 +51,10 @@ def function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple
 
     Arrays of a group arrive in one tuple; the caller also lends those that the routine ``fills``.
     """
-    touched = {name for s in routine.statements for name in (*s.reads, s.target.array)}
+    all_touched = {name for s in routine.statements for name in (*s.reads, s.target.array)}
     signature, unpack, given = [], [], set()
     for group, members in groups:
-        used = [name if name in touched else "_" for name in members]
+        used = [name if name in all_touched else "_" for name in members]
         signature.append(f"{group}: Arrays")
         if set(used) != {"_"}:
             unpack.append(f"{tuple_code(used, INDENT, WIDTH - len(group) - 3, bare=True)} = {group}")
@@ -71,6 +71,12 @@ def function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple
 def others(routine: Routine, activations: list[str]) -> list[str]:
     """Return the arrays with a slot that are not activations, in a fixed order."""
     return [name for name in routine.slots if name not in activations]
+
+
+def touched(routine: Routine, names: list[str]) -> list[str]:
+    """Return the names of arrays that a routine reads or writes, in the given order."""
+    found = {name for s in routine.statements for name in (*s.reads, s.target.array)}
+    return [name for name in names if name in found]
 
 
 def positions(names: list[str], wanted: list[str]) -> str:

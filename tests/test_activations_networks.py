@@ -15,6 +15,7 @@ from derive.activations import ACTIVATIONS, Z, activation
 from derive.architecture import Architecture
 from derive.equation import Equation
 from derive.network import Network, mean_cost
+from derive.numbered import cost_equation
 from derive.printers.numpy import blocks
 from derive.program.lowering import Lowering, plainly
 from derive.program.passes import compute_in_place, share_memory
@@ -59,7 +60,7 @@ def lowered(name: str) -> Program:
     lowering = Lowering(program, name_array, size_of)
     for equation in forward_equations(network):
         lowering.lower(equation)
-    lowering.lower(computed_cost(network))
+    lowering.lower(computed_cost(network, cost_equation(network)))
     for derived in backpropagation(network, mean_cost()):
         lowering.lower(computed(network, derived.equation))
     return program

@@ -157,6 +157,8 @@ def test_the_emitted_gradient_is_that_of_the_cost_written_by_hand(emitted):
     wanted = [cost(p + 1e-30j * unit).imag / 1e-30 for unit in units]
     np.testing.assert_allclose(net.gradient(p, X, Y), wanted, rtol=1e-11, atol=1e-15)
     np.testing.assert_allclose(net.cost(p, X, Y), cost(p).real, rtol=1e-13)
+    of_samples = net.ForwardWorkspace(6).sample_costs(p, X, Y)
+    np.testing.assert_allclose(of_samples, [net.cost(p, X[[i]], Y[[i]]) for i in range(6)], rtol=1e-13)
     assert hasattr(net, "levenberg_marquardt")
 
 

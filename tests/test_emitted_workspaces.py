@@ -34,6 +34,7 @@ def calls(net: Any, n: int) -> dict[str, tuple[Call, Call]]:
             net.cost,
         ),
         "jacobian": (lambda p, X, Y: jacobian.jacobian(p, X), lambda p, X, Y: net.jacobian(p, X)),
+        "sample costs": (forward.sample_costs, net.ForwardWorkspace(n).sample_costs),
         "residual": (lambda p, X, Y: jacobian.residual_and_jacobian(p, X, Y)[0], net.residual),
     }
 

@@ -18,13 +18,14 @@ from derive.calculus.derivation import Deriving
 from derive.costs import Y
 from derive.equation import Equation
 from derive.network import Network
-from derive.numbered import cost_equation, residual_equation
+from derive.numbered import cost_equation, residual_equation, sample_cost_equation
 from derive.own_cost import cost as cost_of
 from derive.program.lowering import Computed, Lowering, plainly
 from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.statements import Axes, Program, Scalar, Statement, View
 from derive.proof import Proof
 from derive.quantities import (
+    C,
     Cost,
     F,
     Greatest,
@@ -104,6 +105,7 @@ class Routines:
     kept: tuple[str, ...]
     propagate: Routine
     mean_cost: Routine
+    sample_costs: Routine
     residual: Routine
     backpropagate: Routine
     differentiate: Routine
@@ -135,7 +137,8 @@ def assemble(proof: Proof) -> Routines:
     forward = forward_equations(network)
     backward = [computed(network, derived.equation) for derived in proof.mean]
     rows = [computed(network, derived.equation) for derived in proof.output]
-    cost, difference = [computed_cost(network)], [plainly(residual_equation(network))]
+    cost, difference = [computed_cost(network, cost_equation(network))], [plainly(residual_equation(network))]
+    of_samples = [computed_cost(network, sample_cost_equation(network))]
     last = f"a{network.depth}"
     kept = weighted_inputs_needed([*backward, *rows, *cost])
     parameters = {name_array(derived.equation.lhs.v)[0] for derived in proof.mean if _of_parameter(derived)}
@@ -145,7 +148,9 @@ def assemble(proof: Proof) -> Routines:
 
     def build(outputs: set[str], *segments: list[Computed]) -> list[Routine]:
         """Optimise functions that run one after another together; return each."""
-        program = Program(inputs=inputs, outputs=outputs | kept, external=gradients | jacobians | {"r"})
+        program = Program(
+            inputs=inputs, outputs=outputs | kept, external=gradients | jacobians | {"r", "costs"}
+        )
         lowering = Lowering(program, name_array, size_of)
         starts = []
         for equations in segments:
@@ -157,7 +162,9 @@ def assemble(proof: Proof) -> Routines:
         cuts = pairwise([*starts, len(program.statements)])
         return [Routine(tuple(program.statements[i:j]), program.axes, slots) for i, j in cuts]
 
-    propagate, cost_alone, residual = build({last, "cost", "r"}, forward, cost, difference)
+    propagate, cost_alone, costs, residual = build(
+        {last, "cost", "costs", "r"}, forward, cost, of_samples, difference
+    )
     _, _, backpropagate = build(gradients | {"cost"}, forward, cost, backward)
     *_, differentiate = build(jacobians | {"r"}, forward, difference, rows)
     layers = range(2, int(network.depth) + 1)
@@ -166,6 +173,7 @@ def assemble(proof: Proof) -> Routines:
         kept=tuple(name for name in left if name[0] == "a" or name in kept),
         propagate=propagate,
         mean_cost=cost_alone,
+        sample_costs=costs,
         residual=residual,
         backpropagate=backpropagate,
         differentiate=differentiate,
@@ -258,9 +266,8 @@ def computed(network: Network, equation: Equation) -> Computed:
     return Computed(equation, rhs.replace(Sigma, sigma).replace(SigmaPrime, sigma_prime))
 
 
-def computed_cost(network: Network) -> Computed:
-    """Return (0.4) with its constant factors in front of the sums, the loss in its stable form."""
-    equation = cost_equation(network)
+def computed_cost(network: Network, equation: Equation) -> Computed:
+    """Return (0.4) or (0.7) with constant factors in front of the sums, the loss in its stable form."""
 
     def loss(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).stable.xreplace({Y: target, A: found, Z: z[found.indices]})
@@ -317,6 +324,7 @@ _BY_LAYER = {str(letter): str(letter) for letter in (m, e, q)} | {
 }
 _WHOLE = {
     omega: WEIGHTS,
+    C: "costs",
     x: "X",
     y: "Y",
     lm.r: "r",

@@ -15,7 +15,7 @@ from derive.network import array_of
 from derive.program.lowering import plainly
 from derive.program.routines import WEIGHTS, name_array
 from derive.proof import Proof
-from derive.quantities import Cost, N, Partial, a, eta, mu, y
+from derive.quantities import C, Cost, N, Partial, a, eta, mu, y
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.descent import gradient as descent_gradient
 from derive.verification.curved import CurvedEntries
@@ -98,6 +98,7 @@ class Entries:
             ("parameters.py", "unpack", self.unpacked),
             ("forward.py", "ForwardWorkspace.forward", lambda: self._forward(self._made("Forward"))),
             ("forward.py", "ForwardWorkspace.cost", lambda: self._cost(self._made("Forward"))),
+            ("forward.py", "ForwardWorkspace.sample_costs", self.sample_costs),
             ("gradient.py", "GradientWorkspace.gradient", self.gradient),
             ("gradient.py", "GradientWorkspace.cost_and_gradient", self.cost_and_gradient),
             ("lm_step.py", "JacobianWorkspace.jacobian", self.jacobian),
@@ -200,6 +201,12 @@ class Entries:
     def _check_cost(self, result: Any) -> None:
         if result != Cost:
             raise Refusal("what is returned is not the cost (0.4)")
+
+    def sample_costs(self) -> None:
+        """Check the costs of single samples."""
+        made = self._made("Forward")
+        result = self.method(made, "sample_costs", self.parameters(), self.samples(a), self.samples(y))
+        self.is_letter(result, C[place(0, N)], "the cost of every sample (0.7)")
 
     def gradient(self) -> None:
         """Check the gradient, into the workspace's own array and into one that is given."""

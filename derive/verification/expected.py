@@ -11,7 +11,7 @@ from derive.activations import Z, activation
 from derive.architecture import Architecture
 from derive.calculus.normal_form import normal_form
 from derive.costs import SOFTMAX
-from derive.numbered import residual_equation, step_list
+from derive.numbered import cost_equation, residual_equation, sample_cost_equation, step_list
 from derive.program.lowering import Computed, plainly
 from derive.program.routines import (
     computed,
@@ -156,7 +156,8 @@ def array_equations(proof: Proof) -> list[Computed]:
     """Return all that the array code computes, with sigma, sigma' and the loss in their stable forms."""
     network = proof.network
     derived = [computed(network, item.equation) for item in (*proof.mean, *proof.output)]
-    cost = [computed_cost(network), plainly(residual_equation(network))]
+    costs = (cost_equation(network), sample_cost_equation(network))
+    cost = [*(computed_cost(network, equation) for equation in costs), plainly(residual_equation(network))]
     if proof.curved is None:
         steps = [plainly(step) for step in step_list(proof.step)]
     else:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 872c83678619ce1df73ba49deec568ea3b755d98a39b686f187ebc3c0d770516
+# 5a54b1c9802bf1d16496eda0866fe62e384a89131d76b0c85eec882953e21d81
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

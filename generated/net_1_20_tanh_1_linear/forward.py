@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 872c83678619ce1df73ba49deec568ea3b755d98a39b686f187ebc3c0d770516
+# 5a54b1c9802bf1d16496eda0866fe62e384a89131d76b0c85eec882953e21d81
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 1-20:tanh-1:linear, its cost and its residual."""
 
@@ -53,6 +53,17 @@ def mean_cost(Y: Array, activations: Arrays, work: Arrays) -> Any:
     return cost
 
 
+def sample_costs(Y: Array, costs: Array, activations: Arrays, sample_work: Arrays) -> None:
+    """Fill costs (N,) with the costs of single samples: the cost is their mean."""
+    _, a3 = activations
+    (t3,) = sample_work
+    # (0.7) C_i = (1/2) sum_j (y_ij - a[3]_ij)^2
+    np.subtract(Y, a3, out=t3)  # (0.7)
+    np.multiply(t3, t3, out=t3)  # (0.7)
+    np.add.reduce(t3, axis=1, out=costs)  # (0.7)
+    np.multiply(costs, 0.5, out=costs)  # (0.7)
+
+
 def subtract_output(Y: Array, r: Array, activations: Arrays) -> None:
     """Fill r (N, 1) with the residual of activations that ``propagate`` filled."""
     _, a3 = activations
@@ -77,6 +88,10 @@ class ForwardWorkspace:
         self.work: Arrays = (
             carve(memory[0], n_samples, 1),  # t1
         )
+        self.sample_work: Arrays = (
+            carve(memory[0], n_samples, 1),  # t3
+        )
+        self.costs = np.empty(n_samples, dtype)
         self.weights = Views(dtype)
 
     def forward(self, p: Array, X: Array) -> Array:
@@ -90,6 +105,13 @@ class ForwardWorkspace:
         check_shapes(self.n_samples, X, Y)
         propagate(X, self.weights.of(p), self.activations)
         return float(mean_cost(Y, self.activations, self.work))
+
+    def sample_costs(self, p: Array, X: Array, Y: Array) -> Array:
+        """Return the cost of every sample, (N,), a buffer of this workspace."""
+        check_shapes(self.n_samples, X, Y)
+        propagate(X, self.weights.of(p), self.activations)
+        sample_costs(Y, self.costs, self.activations, self.sample_work)
+        return self.costs
 
 
 def forward(p: ArrayLike, X: ArrayLike) -> Array:

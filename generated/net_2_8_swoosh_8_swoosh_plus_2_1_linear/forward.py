@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# ab986f0e8a30aea21ef4b90de9d9641f0da93e2051fde537cc47bf25b170cf95
+# f275b05041146a82a2d518f13786288d0306d173b0b39210a02b27f9526513d3
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-8:swoosh-8:swoosh+2-1:linear, its cost and its residual."""
 
@@ -74,6 +74,17 @@ def mean_cost(Y: Array, activations: Arrays, work: Arrays) -> Any:
     return cost
 
 
+def sample_costs(Y: Array, costs: Array, activations: Arrays, sample_work: Arrays) -> None:
+    """Fill costs (N,) with the costs of single samples: the cost is their mean."""
+    _, _, _, _, a4 = activations
+    (t5,) = sample_work
+    # (0.7) C_i = (1/2) sum_j (y_ij - a[4]_ij)^2
+    np.subtract(Y, a4, out=t5)  # (0.7)
+    np.multiply(t5, t5, out=t5)  # (0.7)
+    np.add.reduce(t5, axis=1, out=costs)  # (0.7)
+    np.multiply(costs, 0.5, out=costs)  # (0.7)
+
+
 def subtract_output(Y: Array, r: Array, activations: Arrays) -> None:
     """Fill r (N, 1) with the residual of activations that ``propagate`` filled."""
     _, _, _, _, a4 = activations
@@ -105,6 +116,10 @@ class ForwardWorkspace:
         self.work: Arrays = (
             carve(memory[1], n_samples, 1),  # t3
         )
+        self.sample_work: Arrays = (
+            carve(memory[1], n_samples, 1),  # t5
+        )
+        self.costs = np.empty(n_samples, dtype)
         self.weights = Views(dtype)
 
     def forward(self, p: Array, X: Array) -> Array:
@@ -118,6 +133,13 @@ class ForwardWorkspace:
         check_shapes(self.n_samples, X, Y)
         propagate(X, self.weights.of(p), self.activations, self.spare)
         return float(mean_cost(Y, self.activations, self.work))
+
+    def sample_costs(self, p: Array, X: Array, Y: Array) -> Array:
+        """Return the cost of every sample, (N,), a buffer of this workspace."""
+        check_shapes(self.n_samples, X, Y)
+        propagate(X, self.weights.of(p), self.activations, self.spare)
+        sample_costs(Y, self.costs, self.activations, self.sample_work)
+        return self.costs
 
 
 def forward(p: ArrayLike, X: ArrayLike) -> Array:

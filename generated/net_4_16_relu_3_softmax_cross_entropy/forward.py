@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 988930babb19c2e048f2371839894589e433e190b3f33de794ffdc6b28420278
+# 7dbfd705c71e7bb0ca6f6250877346579c66eea42acacbd72c2bf335901041ea
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-16:relu-3:softmax with cross-entropy, its cost and its residual."""
 
@@ -63,6 +63,18 @@ def mean_cost(Y: Array, activations: Arrays, work: Arrays) -> Any:
     return cost
 
 
+def sample_costs(Y: Array, costs: Array, activations: Arrays, sample_work: Arrays) -> None:
+    """Fill costs (N,) with the costs of single samples: the cost is their mean."""
+    _, z3, m3, q3, _ = activations
+    t4, t5 = sample_work
+    # (0.7) C_i = -sum_j log(a[3]_ij) y_ij
+    np.log(q3, out=t4)  # (0.7)
+    np.add(m3, t4, out=t4)  # (0.7)
+    np.subtract(t4[:, None], z3, out=t5)  # (0.7)
+    np.multiply(t5, Y, out=t5)  # (0.7)
+    np.add.reduce(t5, axis=1, out=costs)  # (0.7)
+
+
 def subtract_output(Y: Array, r: Array, activations: Arrays) -> None:
     """Fill r (N, 3) with the residual of activations that ``propagate`` filled."""
     _, _, _, _, a3 = activations
@@ -79,7 +91,7 @@ class ForwardWorkspace:
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
         self.n_samples = n_samples
-        memory = allocate(n_samples, (16, 3, 3, 3, 1), dtype)
+        memory = allocate(n_samples, (16, 3, 3, 1, 1, 3), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 16),  # a2
             carve(memory[1], n_samples, 3),  # z3
@@ -89,8 +101,13 @@ class ForwardWorkspace:
         )
         self.work: Arrays = (
             carve(memory[4], n_samples),  # t1
-            carve(memory[3], n_samples, 3),  # t2
+            carve(memory[5], n_samples, 3),  # t2
         )
+        self.sample_work: Arrays = (
+            carve(memory[4], n_samples),  # t4
+            carve(memory[5], n_samples, 3),  # t5
+        )
+        self.costs = np.empty(n_samples, dtype)
         self.weights = Views(dtype)
 
     def forward(self, p: Array, X: Array) -> Array:
@@ -104,6 +121,13 @@ class ForwardWorkspace:
         check_shapes(self.n_samples, X, Y)
         propagate(X, self.weights.of(p), self.activations)
         return float(mean_cost(Y, self.activations, self.work))
+
+    def sample_costs(self, p: Array, X: Array, Y: Array) -> Array:
+        """Return the cost of every sample, (N,), a buffer of this workspace."""
+        check_shapes(self.n_samples, X, Y)
+        propagate(X, self.weights.of(p), self.activations)
+        sample_costs(Y, self.costs, self.activations, self.sample_work)
+        return self.costs
 
 
 def forward(p: ArrayLike, X: ArrayLike) -> Array:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 988930babb19c2e048f2371839894589e433e190b3f33de794ffdc6b28420278
+# 7dbfd705c71e7bb0ca6f6250877346579c66eea42acacbd72c2bf335901041ea
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 4-16:relu-3:softmax with cross-entropy, and checks on what comes in.
 

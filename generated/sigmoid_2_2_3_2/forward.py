@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# b63934a1fc0b7db6e4d7966e3d1814260c8e9c6c5f6270c728c077c4942918d0
+# 9fb2d7ac249c725df94b86f32889aff3f8144a4ea2eab67efe90e75c9dbcf8db
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-2-3-2, its cost and its residual."""
 
@@ -71,6 +71,17 @@ def mean_cost(Y: Array, activations: Arrays, work: Arrays) -> Any:
     return cost
 
 
+def sample_costs(Y: Array, costs: Array, activations: Arrays, sample_work: Arrays) -> None:
+    """Fill costs (N,) with the costs of single samples: the cost is their mean."""
+    _, _, a4 = activations
+    (t3,) = sample_work
+    # (0.7) C_i = (1/2) sum_j (y_ij - a[4]_ij)^2
+    np.subtract(Y, a4, out=t3)  # (0.7)
+    np.multiply(t3, t3, out=t3)  # (0.7)
+    np.add.reduce(t3, axis=1, out=costs)  # (0.7)
+    np.multiply(costs, 0.5, out=costs)  # (0.7)
+
+
 def subtract_output(Y: Array, r: Array, activations: Arrays) -> None:
     """Fill r (N, 2) with the residual of activations that ``propagate`` filled."""
     _, _, a4 = activations
@@ -96,6 +107,10 @@ class ForwardWorkspace:
         self.work: Arrays = (
             carve(memory[1], n_samples, 2),  # t1
         )
+        self.sample_work: Arrays = (
+            carve(memory[1], n_samples, 2),  # t3
+        )
+        self.costs = np.empty(n_samples, dtype)
         self.weights = Views(dtype)
 
     def forward(self, p: Array, X: Array) -> Array:
@@ -109,6 +124,13 @@ class ForwardWorkspace:
         check_shapes(self.n_samples, X, Y)
         propagate(X, self.weights.of(p), self.activations)
         return float(mean_cost(Y, self.activations, self.work))
+
+    def sample_costs(self, p: Array, X: Array, Y: Array) -> Array:
+        """Return the cost of every sample, (N,), a buffer of this workspace."""
+        check_shapes(self.n_samples, X, Y)
+        propagate(X, self.weights.of(p), self.activations)
+        sample_costs(Y, self.costs, self.activations, self.sample_work)
+        return self.costs
 
 
 def forward(p: ArrayLike, X: ArrayLike) -> Array:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# f182ce528586587ffa5e695e575c35cb858f0c4edf03c560781e24b952e5522f
+# e443fa8996c088e940247c0659c8bcb6189328814e1d2fa79f145f99c1173cbe
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
