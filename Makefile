@@ -19,7 +19,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types check-generated unit slow bench regenerate wheel-test clean
+.PHONY: help demo test lint types check-generated unit slow bench bench-all regenerate wheel-test clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -47,8 +47,12 @@ unit: $(DEV) ## the tests, without the slow ones
 slow: $(DEV) ## the slow tests only
 	@$(BIN)/python -m pytest -m slow $(PYTESTFLAGS)
 
-bench: $(DEV) ## run every script in benchmarks/
+bench: $(DEV) ## run every script in benchmarks/, its quick rows
 	@for s in $(sort $(wildcard benchmarks/*.py)); do echo "== $$s"; $(BIN)/python $$s || exit 1; done
+
+bench-all: $(DEV) ## all rows of training and of the comparison with other libraries
+	@$(BIN)/python benchmarks/lm_problems.py all
+	@$(BIN)/python benchmarks/lm_peers.py all
 
 regenerate: $(DEV) ## write generated/ anew; read the diff before you commit it
 	@for a in $(ARCHITECTURES); do $(BIN)/derive generate $$a -o generated || exit 1; done

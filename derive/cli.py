@@ -265,7 +265,7 @@ def notebook(
 
 @app.command(
     epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check, "
-    "or with --with hessian,products"
+    "with --with hessian,products, or with --target c"
 )
 def generate(
     architecture: ArchitectureText,
@@ -276,8 +276,16 @@ def generate(
     ] = Path(),
     extras: Annotated[
         list[str] | None,
-        typer.Option("--with", metavar="LIST", help="Further modules: input-jacobian,products,hessian, ..."),
+        typer.Option(
+            "--with",
+            metavar="LIST",
+            help="Further modules, joined by commas: input-jacobian, products (J v, J^T U and J as an "
+            "operator), hessian, gauss-newton, matrix-free (Levenberg-Marquardt steps without any matrix).",
+        ),
     ] = None,
+    target: Annotated[
+        str, typer.Option("--target", metavar="LANGUAGE", help="numpy, or c: C99 with a loader for Python.")
+    ] = "numpy",
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; show a diff and exit with 1 on drift.")
     ] = False,
@@ -286,18 +294,20 @@ def generate(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write the NumPy package for an architecture, once it is proved."""
+    """Write the package for an architecture, NumPy or C, once it is proved."""
     from derive.extras import parse
-    from derive.generate import drift, extras_on_disk, write
+    from derive.generate import TARGETS, drift, extras_on_disk, write
     from derive.generate import generate as make
     from derive.stages import Stages
 
     stages, wanted = Stages(), parse(",".join(extras)) if extras else ()
+    if target not in TARGETS:
+        raise UserError(f"expected --target {' or '.join(TARGETS)}, got {target!r}")
     proof = proved(architecture, cost, activation, brute_force=False, stages=stages)
     with stages("lower and print"):
-        if check and not extras:
+        if check and not extras and target == "numpy":
             wanted = extras_on_disk(output / proof.architecture.package_name)
-        package = make(proof, wanted)
+        package = make(proof, wanted, target)
     if check:
         diff = drift(package, output)
         typer.echo(diff, nl=False)
@@ -309,7 +319,7 @@ def generate(
             folder = write(package, output, force=force)
         typer.echo(f"wrote {folder}: {', '.join(package.files)}", err=True)
         there = "" if output == Path() else f"cd {shlex.quote(str(output))} && "
-        typer.echo(f"try it: {there}python -m {package.name}", err=True)
+        typer.echo(f"try it: {there}{package.trial}", err=True)
     report(stages, verbose)
 
 

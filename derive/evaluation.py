@@ -27,6 +27,8 @@ from derive.quantities import (
     LossSecond,
     N,
     Partial,
+    Rho,
+    RhoPrime,
     Sigma,
     SigmaPrime,
     SigmaSecond,
@@ -165,6 +167,9 @@ class _Point:
             return _sum([_number(1), _product([_number(2), bend, u])])
         if isinstance(expr, LossSecond):
             return _number(2)
+        if isinstance(expr, (Rho, RhoPrime)):
+            u = self.value(expr.args[0], at, moving)  # u^2
+            return _product([u, u]) if isinstance(expr, Rho) else _product([_number(2), u])
         if isinstance(expr, (Loss, LossPrime)):
             y, u = (self.value(arg, at, moving) for arg in expr.args)
             if isinstance(expr, Loss):  # u^2 + y u

@@ -17,10 +17,15 @@ from derive.architecture import Architecture
 from derive.errors import UserError
 from derive.extras import checked
 from derive.package import render
+from derive.package_c import render as render_c
 from derive.proof import Proof, prove
 from derive.verification import require_verified
+from derive.verification.c_files import require_c
 from derive.verification.verify import made_from, read_package
 from derive.version import MARKER
+
+TARGETS = ("numpy", "c")
+_SOURCES = ("*.py", "*.c", "*.h")
 
 
 @dataclass(frozen=True)
@@ -30,17 +35,34 @@ class Package:
     proof: Proof
     files: dict[str, str]
     extras: tuple[str, ...] = ()
+    target: str = "numpy"
 
     @property
     def name(self) -> str:
-        """The package's name, an identifier such as ``sigmoid_2_2_3_2``."""
-        return self.proof.architecture.package_name
+        """The package's name, an identifier: ``sigmoid_2_2_3_2``, with ``_c`` for the C target."""
+        return package_name(self.proof.architecture, self.target)
+
+    @property
+    def trial(self) -> str:
+        """The command that has the package check itself."""
+        if self.target == "numpy":
+            return f"python -m {self.name}"
+        base = self.proof.architecture.package_name
+        return f"cc -std=c99 -O2 {self.name}/*.c -lm -o {base}_test && ./{base}_test"
 
 
-def generate(source: Architecture | Proof | str, extras: Sequence[str] = ()) -> Package:
-    """Return the NumPy package for an architecture, proved first; nothing is written.
+def package_name(architecture: Architecture, target: str) -> str:
+    """Return the name of the folder that a package goes to."""
+    return architecture.package_name + ("_c" if target == "c" else "")
 
-    ``extras`` are further modules, such as ``("hessian", "products")``: see ``derive.extras``.
+
+def generate(
+    source: Architecture | Proof | str, extras: Sequence[str] = (), target: str = "numpy"
+) -> Package:
+    """Return the package for an architecture, proved first; nothing is written.
+
+    ``target`` is "numpy" or "c". ``extras`` are further modules of the NumPy package, such as
+    ``("hessian", "products")``: see ``derive.extras``.
 
     Raises:
         UserError: if the architecture makes no sense, or an extra is not known.
@@ -50,8 +72,16 @@ def generate(source: Architecture | Proof | str, extras: Sequence[str] = ()) -> 
     if isinstance(source, str):
         source = Architecture.parse(source)
     chosen = checked([extras] if isinstance(extras, str) else extras)
+    if target not in TARGETS:
+        raise UserError(f"expected --target {' or '.join(TARGETS)}, got {target!r}")
+    if target == "c" and chosen:
+        raise UserError(f"expected --with for the NumPy target alone, got {','.join(chosen)} with --target c")
     proof = source if isinstance(source, Proof) else prove(source, brute_force=False)
     proof.require()
+    if target == "c":
+        files = render_c(proof)
+        require_c(files, proof)
+        return Package(proof, files, (), target)
     files = render(proof, chosen)
     require_verified(files, proof, chosen)
     return Package(proof, files, chosen)
@@ -100,7 +130,8 @@ def _swap(fresh: Path, target: Path, old: Path) -> None:
 def drift(package: Package, directory: Path) -> str:
     """Return a unified diff from what is on disk to what would be generated; empty if they agree."""
     target = directory / package.name
-    on_disk = {path.name for path in target.glob("*.py") if _ours(path)} if target.is_dir() else set()
+    there = [path for kind in _SOURCES for path in target.glob(kind)] if target.is_dir() else []
+    on_disk = {path.name for path in there if _ours(path)}
     lines: list[str] = []
     for name in sorted(on_disk | set(package.files)):
         path = target / name
@@ -138,4 +169,5 @@ def _kept(target: Path, files: dict[str, str], force: bool) -> list[Path]:
 
 def _ours(path: Path) -> bool:
     """Say whether this tool wrote a file, by its first line."""
-    return path.is_file() and path.read_bytes().startswith(f"# {MARKER}".encode())
+    starts = tuple(f"{sign} {MARKER}".encode() for sign in ("#", "//"))
+    return path.is_file() and path.read_bytes().startswith(starts)

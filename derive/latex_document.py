@@ -37,6 +37,7 @@ from derive.printers.latex import (
     rule_names,
 )
 from derive.printers.latex_code import beside, code_table, place
+from derive.printers.latex_lines import broken
 from derive.printers.latex_notation import notation, symbols
 from derive.printers.latex_prose import prose
 from derive.printers.latex_spelling import escape
@@ -219,8 +220,14 @@ def _part(equation: Equation, derivation: Derivation, style: Style) -> Part:
     return Part(number, style.prose(equation.name), start, tuple(reasons))
 
 
+def _broken(part: Part) -> Part:
+    """Set what is wider than the page on several lines."""
+    lines = tuple(replace(line, right=broken(line.right)) for line in part.lines)
+    return replace(part, start=broken(part.start), lines=lines)
+
+
 def _theorem(theorem: Theorem, style: Style) -> TheoremText:
-    parts = tuple(_part(part.equation, part.derivation, style) for part in theorem.parts)
+    parts = tuple(_broken(_part(part.equation, part.derivation, style)) for part in theorem.parts)
     premises = tuple(style.prose(premise) for premise in theorem.premises)
     return TheoremText(style.prose(theorem.title), style.prose(theorem.conclusion), premises, parts)
 

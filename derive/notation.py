@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Integer, KroneckerDelta
 
+from derive.activations import Z
 from derive.architecture import Architecture
 from derive.network import Network, mean_cost, output, sample_cost
 from derive.quantities import (
@@ -14,7 +15,11 @@ from derive.quantities import (
     Index,
     L,
     N,
+    R2a,
+    R2z,
     Rdelta,
+    Rho,
+    RhoPrime,
     Rz,
     Sigma,
     SigmaPrime,
@@ -34,6 +39,7 @@ from derive.quantities import (
 )
 from derive.theorems import curved
 from derive.theorems.levenberg_marquardt import A, G, J, M, g, h, p_new, p_old, phi, r, s, v
+from derive.theorems.robust import R, robust, scale, t, zeta
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,12 @@ def entries(architecture: Architecture | None = None) -> tuple[Entry, ...]:
         Entry((curved.rho[q], curved.H[q, q2]), "minus the slope of the cost in the outputs; its curvature"),
         Entry((curved.K[q, p], curved.D[i, c]), "H J; the diagonal of H"),
         Entry((curved.d[q],), "J h, how the outputs move"),
+        Entry((robust, scale, zeta[q]), "robust objective, its scale, and the residual divided by that"),
+        Entry((Rho(Z), RhoPrime(Z), t[q]), "robust loss, its slope, and the root of its slope at zeta^2"),
+        Entry((R[q],), "residual at another point"),
         Entry((eta,), "learning rate"),
         Entry((Rz[l, i, j], Rdelta[l, i, j]), "derivatives in t as the parameters move along p + t v"),
+        Entry((R2z[l, i, j], R2a[l, i, j]), "second derivatives in t likewise"),
         Entry((U[i, j],), "what outputs are weighed with; in (8.6) their Hessian H times J v"),
         *wired,
     )

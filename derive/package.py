@@ -17,9 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from derive.activations import activation
 from derive.architecture import Architecture, Parameter
 from derive.costs import QUADRATIC, SOFTMAX
-from derive.equation import Equation
+from derive.extras import ACCELERATION, checked, require_fitting
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
+from derive.package_curved import curved_contexts
 from derive.package_extras import extra_contexts
 from derive.package_lean import lean_contexts
 from derive.package_parts import (
@@ -33,10 +34,11 @@ from derive.package_parts import (
     spare_arrays,
     touched,
 )
+from derive.package_robust import robust_contexts
 from derive.printers.numpy import Block, comment, special_functions, tuple_code
 from derive.printers.python import assignment_line, math_functions
 from derive.printers.text import equation_text
-from derive.program.routines import CurvedRoutines, assemble
+from derive.program.routines import assemble
 from derive.program.scalars import sample_step, worthwhile
 from derive.proof import Proof
 from derive.quantities import a
@@ -54,8 +56,11 @@ def render(proof: Proof, extras: Sequence[str] = ()) -> dict[str, str]:
 
     Raises:
         NotProvedError: if anything in the proof failed; then nothing is rendered.
+        UserError: if an extra is not known, or not for such a cost.
     """
     proof.require()
+    extras = checked(extras)
+    require_fitting(extras, proof.squares, proof.architecture.cost)
     environment = Environment(
         loader=FileSystemLoader(templates_directory() / "numpy"),
         undefined=StrictUndefined,
@@ -68,7 +73,9 @@ def render(proof: Proof, extras: Sequence[str] = ()) -> dict[str, str]:
     header = environment.get_template("header.j2").render(_header(proof, environment, texts, extras))
     files = {}
     for name, context in texts.items():
-        text = environment.get_template(f"{name}.j2").render(header=header.rstrip("\n"), **context)
+        said = {key: value for key, value in context.items() if key != "template"}
+        template = environment.get_template(f"{context.get('template', name)}.j2")
+        text = template.render(header=header.rstrip("\n"), **said)
         files[name] = text
     return files
 
@@ -117,6 +124,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "n_parameters": architecture.n_parameters,
             "names": tuple_code([f'"{name}"' for name in names], 0),
             "reach": tuple_code([_reach(architecture, item) for item in known], 0),
+            "fan_in": tuple_code([_fan_in(architecture, item) for item in known], 0),
             "listed": ", ".join(names if len(names) <= MAX_LISTED else [*names[:MAX_LISTED], "..."]),
             "n_inputs": inputs,
             "n_outputs": outputs,
@@ -145,7 +153,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             **weighted,
             **cost_function,
             "special": special_functions(routines.backpropagate),
-            "conventions": _conventions(architecture),
+            "conventions": conventions(architecture),
             "backpropagate": function(
                 routines.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
@@ -155,6 +163,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         },
         "lm_step.py": {
             "squares": squares,
+            "matrix_free": "matrix-free" in extras,
             "special": special_functions(routines.differentiate),
             "n_outputs": outputs,
             "differentiate": function(
@@ -172,24 +181,46 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         },
     }
     if squares:
-        files |= lean_contexts(proof, routines, known)
+        files |= lean_contexts(proof, routines, known, "matrix-free" in extras) | robust_contexts()
     if step["steps"]:
-        files["levenberg_marquardt.py"] = {"squares": squares, "curved": step["curved"]}
+        files |= _training(proof, extras)
     files |= extra_contexts(proof, routines, names, extras)
     if curved is not None:
-        files["curved_step.py"] = weighted | _curved_context(proof, curved, lent, known, (activations, spare))
+        files |= curved_contexts(proof, routines, curved, known)
     files["parameters.py"]["fixed"] = any(memory.fixed for memory in _memories(files.values()))
     if any(context.get("special") for context in files.values()):
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof, known)
-    return {name: context if name == "definite.py" else shared | context for name, context in files.items()}
+    carried = ("definite.py", "general.py")
+    return {name: context if name in carried else shared | context for name, context in files.items()}
+
+
+def _training(proof: Proof, extras: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what the files of Levenberg-Marquardt training read: on what scale a step sees the cost.
+
+    For a sum of squares it sees ||r||^2, of which the samples' costs are half, for other losses their sum.
+    """
+    squares = {"squares": proof.squares}
+    scale = {"mean": not proof.network.cost_terms.summed, "per_cost": 2.0 if proof.squares else 1.0}
+    return {
+        "damping.py": {},
+        "history.py": {},
+        "fit.py": squares | scale | {"matrix_free": "matrix-free" in extras},
+        "levenberg_marquardt.py": squares | {"acceleration": ACCELERATION in extras},
+        "mini_batches.py": {},
+    }
 
 
 def _reach(architecture: Architecture, block: Parameter) -> str:
     """Return how far from 0 the activation fed by a block still slopes, for a random start; 0 if unknown."""
     inner = block.source in (None, block.layer - 1)
     return str(REACH.get(architecture.activations[block.layer - 2], 0.0) if inner else 0.0)
+
+
+def _fan_in(architecture: Architecture, block: Parameter) -> str:
+    """Return the size of the layer that a block takes from; a bias counts as the weights beside it."""
+    return str(architecture.sizes[(block.source or block.layer - 1) - 1])
 
 
 def _last_layer(architecture: Architecture) -> tuple[int, int] | None:
@@ -224,39 +255,7 @@ def _wiring(architecture: Architecture) -> list[str]:
     return said
 
 
-def _curved_context(
-    proof: Proof,
-    curved: CurvedRoutines,
-    lent: list[tuple[str, list[str]]],
-    known: tuple[Parameter, ...],
-    forward: tuple[list[str], list[str]],
-) -> dict[str, Any]:
-    """Return what the template of the step for a loss that is no plain square reads."""
-    assert proof.curved is not None
-    activations, spare = forward
-    by_weights, by_activations, *_ = lent
-    work = others(curved.multiply, [*activations, *spare])
-    by_work = ("work", work)
-    rows = ("rows", [f"J{item.name}" for item in known])
-    objective = proof.curved.objective
-    outputs = Equation("", "linearised outputs", objective.symbol, objective.define(proof.network))
-    return {
-        "outputs": equation_text(outputs),
-        "special": special_functions(curved.bend, curved.differentiate, curved.multiply),
-        "n_outputs": proof.architecture.sizes[-1],
-        "diagonal": proof.curved.diagonal is not None,
-        "bend": function(curved.bend, [by_activations, by_work], fills=("r",)),
-        "differentiate": function(curved.differentiate, [by_weights, by_activations, by_work, rows]),
-        "multiply": function(curved.multiply, [by_activations, by_work]),
-        "memory": memory_of(curved.multiply, activations, work, spare),
-        "place_of_K": work.index("K"),
-        "parameters": known,
-        "primal": function(curved.primal, []),
-        "dual": function(curved.dual, []),
-    }
-
-
-def _conventions(architecture: Architecture) -> list[str]:
+def conventions(architecture: Architecture) -> list[str]:
     """Say, for the activations that have no derivative somewhere, what is taken for it."""
     names = [name for name in sorted(set(architecture.activations)) if name != SOFTMAX]
     return [f"{name}: {said}." for name in names if (said := activation(name).convention)]

@@ -8,7 +8,9 @@ from typing import Any
 from derive.activations import activation
 from derive.activations.second import jumps
 from derive.costs import SOFTMAX
-from derive.extras import EXTRAS, module
+from derive.extras import ACCELERATION, EXTRAS, module
+from derive.package_acceleration import acceleration_context
+from derive.package_free import matrix_free_context, sweeps_context
 from derive.package_parts import function, memory_of, others, spare_arrays
 from derive.printers.numpy import special_functions
 from derive.program.extras import assemble_after, computed_along
@@ -52,14 +54,23 @@ def extra_contexts(
     wanted = {routine: derived[routine] for extra in extras for routine in EXTRAS[extra]}
     require_replayed(network, (item for items in wanted.values() for item in items))
     ready = {}
+    own = EXTRAS[ACCELERATION]
     for key, items in wanted.items():
+        if key in own:
+            continue
         equations = [computed_along(network, item.derived.equation) for item in items]
         ready[key] = assemble_after(proof, routines, equations)
     sizes = proof.architecture.sizes
     files: dict[str, dict[str, Any]] = {}
-    for extra in extras:
+    said: dict[str, Any]
+    if "matrix-free" in extras:
+        files["matrix_free.py"] = matrix_free_context(proof)
+    if ACCELERATION in extras:
+        said = {"conventions": _conventions(proof)}
+        files[module(ACCELERATION)] = acceleration_context(proof, routines, names, wanted) | said
+    for extra in (extra for extra in extras if extra not in ("matrix-free", ACCELERATION)):
         context = {key: _context(key, ready[key], routines, names) for key in EXTRAS[extra]}
-        said: dict[str, Any] = {
+        said = {
             "n_inputs": sizes[0],
             "n_outputs": sizes[-1],
             "conventions": _conventions(proof),
@@ -67,9 +78,11 @@ def extra_contexts(
             "outputs": f"{output_letter(network)}[{proof.architecture.depth}]",
         }
         context |= {name: said[name] for name in _SAYS[extra]}
-        files[module(extra)] = context | {
-            "special": special_functions(*(ready[key] for key in EXTRAS[extra])),
-        }
+        special = special_functions(*(ready[key] for key in EXTRAS[extra]))
+        if extra == "products":
+            context["sweeps"] = sweeps_context(proof, routines, names)
+            special = tuple(sorted({*special, *context["sweeps"]["special"]}))
+        files[module(extra)] = context | {"special": special}
     return files
 
 

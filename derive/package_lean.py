@@ -8,6 +8,7 @@ from typing import Any
 
 from derive.architecture import Parameter
 from derive.package_parts import Function, function, memory_of, shape_code, spare_arrays
+from derive.package_weighted import weighted_contexts
 from derive.printers.numpy import special_functions, tuple_code
 from derive.program.lean import lean_routines
 from derive.program.passes import entries
@@ -17,7 +18,9 @@ from derive.proof import Proof
 from derive.special import definite_source
 
 
-def lean_contexts(proof: Proof, routines: Routines, known: Sequence[Parameter]) -> dict[str, dict[str, Any]]:
+def lean_contexts(
+    proof: Proof, routines: Routines, known: Sequence[Parameter], matrix_free: bool
+) -> dict[str, dict[str, Any]]:
     """Return what the files of the step without the Jacobian read."""
     assert proof.lean is not None
     lean = lean_routines(proof, proof.lean, routines.kept)
@@ -34,7 +37,7 @@ def lean_contexts(proof: Proof, routines: Routines, known: Sequence[Parameter]) 
     pull_back = function(
         lean.pull_back, [*lent, ("work", back_work), ("step", [f"h{name}" for name in names])]
     )
-    of_steps = {"step": "self.step", "work": "self.back", "v": "v.reshape(self.r.shape)", "X": "self.X"}
+    of_steps = {"step": "blocks", "work": "self.back", "v": "v", "X": "self.X"}
 
     def carve(name: str, axes: Axes, slot: int) -> str:
         return f"carve(memory[{slot}], {shape_code(axes)}),  # {name}"
@@ -48,10 +51,14 @@ def lean_contexts(proof: Proof, routines: Routines, known: Sequence[Parameter]) 
     normal = function(lean.normal, [], fills=("S", "g"))
     sizes_of_columns = _slot_sizes(lean.rows, columns)
     first = len(sizes_of_columns)
+    weighted = weighted_contexts(proof, routines, names, f"self.squares[{square.index(lean.matrix)}]")
     return {
         "definite.py": {"source": definite_source()},
-        "gram_step.py": {
-            "special": special_functions(lean.gram, lean.pull_back),
+        "ridge.py": weighted["ridge.py"],
+        "scaling.py": weighted["scaling.py"],
+        "gram_step.py": weighted["gram_step.py"]
+        | {
+            "special": special_functions(lean.gram, lean.pull_back, weighted["along"]),
             "n_outputs": sizes[-1],
             "n_parameters": proof.architecture.n_parameters,
             "matrix": lean.matrix,
@@ -72,7 +79,8 @@ def lean_contexts(proof: Proof, routines: Routines, known: Sequence[Parameter]) 
             "gram_call": _call(gram, {}),
             "pull_back_call": _call(pull_back, of_steps),
         },
-        "normal_step.py": {
+        "normal_step.py": weighted["normal_step.py"]
+        | {
             "special": special_functions(lean.rows),
             "n_outputs": sizes[-1],
             "n_parameters": proof.architecture.n_parameters,
@@ -109,6 +117,7 @@ def lean_contexts(proof: Proof, routines: Routines, known: Sequence[Parameter]) 
         },
         "damped.py": {
             "n_outputs": sizes[-1],
+            "matrix_free": matrix_free,
             "take": function(lean.take, [], fills=("p_new",)),
         },
     }

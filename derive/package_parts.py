@@ -12,9 +12,24 @@ from derive.program.statements import Axes
 INDENT = 4
 WIDTH = 100
 
-_OWN = ("activations", "work", "sample_work", "costs", "gX", "JX")  # arrays that a workspace keeps
-_OF_STEPS = ("costs", "v", "S", "part_S", "part_g", "h", "p_new")
-_PLAIN = ("p", "X", "Y", "U", "g", "J", "K", "r", *_OF_STEPS, "gX", "JX")  # arrays that come by themselves
+_OWN = ("activations", "work", "back", "sample_work", "costs", "gX", "JX")  # arrays that a workspace keeps
+_OF_STEPS = ("costs", "v", "S", "part_S", "part_g", "h", "p_new", "Q", "t", "tv", "Jp", "pulled", "values")
+_OF_SCALES = ("column", "largest", "scale", "Z", "gz", "x")
+_OF_ITERATIONS = ("B", "f", "f_new", "d", "c", "E", "h_new")
+_OF_CURVED = ("HJp", "right")
+_ALONE = ("p", "X", "Y", "U", "g", "J", "K", "r")
+_PLAIN = (
+    *_ALONE,
+    "second",
+    *_OF_STEPS,
+    *_OF_SCALES,
+    *_OF_CURVED,
+    "u",
+    *_OF_ITERATIONS,
+    "gX",
+    "JX",
+)  # arrays that come by themselves
+_NUMBERS = ("mu", "nu", "eta", "scale", "ridge", "shift", "share", "alpha", "beta")
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,9 @@ def function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple
             unpack.append(f"{tuple_code(used, INDENT, WIDTH - len(group) - 3, bare=True)} = {group}")
             given.update(members)
     alone = {*routine.comes_in, *fills} - given
-    plain = [f"{name}: Array" for name in _PLAIN if name in alone]
-    numbers = [f"{name}: float" for name in ("mu", "eta") if name in alone]
+    single = [name for name in _NUMBERS if name in alone and not routine.axes.get(name)]
+    plain = [f"{name}: Array" for name in _PLAIN if name in alone and name not in single]
+    numbers = [f"{name}: float" for name in single]
     if routine.reads_samples:
         unpack.append(f"n = {'Y' if 'Y' in alone else 'X'}.shape[0]")
     printed = blocks(routine, frozenset(given | alone))

@@ -194,9 +194,11 @@ def _concordance(equations: Iterable[Equation], style: Style) -> list[tuple[Mark
 
 def _numbered(equations: Iterable[Equation], seen: set[str], style: Style, owner: str = "") -> list[Shown]:
     """Show equations; the first of a number is where citations of it lead."""
-    shown = []
+    shown: list[Shown] = []
     for eq in equations:
         anchor = style.anchor(eq.number) + (f"-{owner}" if eq.number in seen else "")
+        if any(anchor == other.anchor for other in shown):  # cases of one equation
+            anchor += f"-{len(shown)}"
         seen.add(eq.number)
         shown.append(_shown(eq, style, anchor))
     return shown

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from sympy import Expr, Integer, KroneckerDelta
 
@@ -29,7 +29,9 @@ from derive.theorems.curved import (
     NetworkStep,
     network_step,
 )
+from derive.theorems.curved_trials import CurvedLean, curved_lean, curved_trials
 from derive.theorems.descent import descent_update, prove_descent
+from derive.theorems.evidence import evidence
 from derive.theorems.lean_step import LeanStep, lean_step
 from derive.theorems.lemma1 import (
     LEMMA_1,
@@ -50,8 +52,10 @@ from derive.theorems.levenberg_marquardt import (
     prove_primal,
     step_equations,
 )
+from derive.theorems.scaled_step import scaled_step
 from derive.theorems.softmax import shifted_softmax, softmax_slope, surprise_is_the_definition
 from derive.theorems.trials import trials
+from derive.theorems.weighted_step import along_p, weighted_step
 
 MAX_REPLAYED_DEPTH = 6
 MAX_FORM = 60  # longer formulas are not repeated in a verdict
@@ -83,8 +87,9 @@ class Proof:
     step: StepEquations
     curved: NetworkStep | None = None  # the step of a loss that is no plain square, where it has one
     lean: LeanStep | None = None  # the step without J, where the cost is a sum of squares
+    curved_lean: CurvedLean | None = None  # the same for a loss that is no plain square
 
-    @property
+    @cached_property
     def squares(self) -> bool:
         """True if the Levenberg-Marquardt step is that of a sum of squares: the curvature is the identity."""
         return of_squares(self.network)
@@ -163,9 +168,14 @@ def prove(
         ]
         curved, about = _curved(network)
         verdicts += about
+        without = None if curved is None else curved_lean(network, curved)
+        if without is not None:
+            verdicts.append(_curved_lean(without))
         if lean is not None:
-            verdicts.append(_lean(lean))
-    return Proof(architecture, network, tuple(verdicts), sample, mean, scaled, rows, step, curved, lean)
+            verdicts.append(_lean(lean, network))
+    return Proof(
+        architecture, network, tuple(verdicts), sample, mean, scaled, rows, step, curved, lean, without
+    )
 
 
 _OVER = {
@@ -183,12 +193,21 @@ def _one(claim: str, holds: bool) -> Verdict:
     return Verdict(claim, _BY_NORMAL_FORM, holds)
 
 
-def _lean(lean: LeanStep) -> Verdict:
-    """Say whether J J^T and J^T v follow from the rows of J, and what trials predict from the step."""
-    parts = (*lean.parts, *trials().parts)
+def _lean(lean: LeanStep, network: Network) -> Verdict:
+    """Say whether J J^T, J^T v and J p follow from the rows of J, and what trials rest on from the step."""
+    stated = (trials(), weighted_step(), evidence(), scaled_step())
+    parts = (*lean.parts, *(part for theorem in stated for part in theorem.parts), *along_p(network)[1])
     wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
     method = wrong[0] if wrong else f"{len(parts)} equations, decided symbolically and replayed"
     return Verdict("J J^T, J^T v and the predicted decrease without J", method, not wrong)
+
+
+def _curved_lean(lean: CurvedLean) -> Verdict:
+    """Say whether H (J J^T), J^T v and J p follow, and what weights, a ridge and the prediction rest on."""
+    parts = (*lean.lean.parts, *lean.parts, *curved_trials().parts)
+    wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
+    method = wrong[0] if wrong else f"{len(parts)} equations, decided symbolically and replayed"
+    return Verdict("H J J^T, J^T v, J p and the predicted decrease without J", method, not wrong)
 
 
 def _all(claim: str, findings: tuple[Finding, ...]) -> Verdict:

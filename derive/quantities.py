@@ -66,6 +66,7 @@ S = Symbol("S")  # the sum of the outputs so weighed
 psi = IndexedBase("psi")  # psi[l, i, j], the derivative of S in z
 Rw, Ru, Rb, Rz, Ra = (IndexedBase(f"R{letter}") for letter in "wubza")  # derivatives in t, after Pearlmutter
 Rdelta = IndexedBase("Rdelta")
+R2z, R2a = IndexedBase("R2z"), IndexedBase("R2a")  # second derivatives in t
 l = Symbol("l", integer=True, positive=True)  # noqa: E741 - the article's letter for a layer
 
 
@@ -127,6 +128,22 @@ class Loss(Function):
         if argindex != 2:
             raise ValueError("a loss is differentiated in the output, not in the target")
         return LossPrime(*self.args)
+
+
+class RhoPrime(Function):
+    """rho'(z), the slope of a robust loss; opaque."""
+
+    nargs = 1
+
+
+class Rho(Function):
+    """rho(z), a robust loss of the square of a scaled residual, not written out; differentiable in z."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        """Return rho'; this is how SymPy's own ``diff`` learns of it."""
+        return RhoPrime(*self.args)
 
 
 class Partial(Expr):

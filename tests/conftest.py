@@ -2,7 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+from derive.program import robust as robust_programs
+from derive.theorems.curved_trials import curved_trials
+from derive.theorems.evidence import evidence
+from derive.theorems.matrix_free import matrix_free
+from derive.theorems.robust import require_robust, robust_losses
+from derive.theorems.scaled_step import scaled_step
+from derive.theorems.trials import trials
+from derive.theorems.weighted_step import weighted_step
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
+
+PROGRAMS = (
+    robust_programs.computed_factor,
+    robust_programs.computed_objective,
+    robust_programs.robust_routines,
+)
+KEPT = (
+    curved_trials,
+    evidence,
+    matrix_free,
+    require_robust,
+    robust_losses,
+    scaled_step,
+    trials,
+    weighted_step,
+    *PROGRAMS,
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_kept_of_what_a_test_breaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Derive theorems anew before and after a test that may put something wrong in the engine's place."""
+    breaks = "monkeypatch" in request.fixturenames
+    for function in KEPT if breaks else ():
+        function.cache_clear()
+    yield
+    for function in KEPT if breaks else ():
+        function.cache_clear()

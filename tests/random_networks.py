@@ -86,24 +86,28 @@ class ByHand:
         """Return the mean cost in mpmath's numbers."""
         total = mpmath.mpf(0)
         for x, target in zip(X.tolist(), T.tolist(), strict=True):
-            outputs = {1: [mpmath.mpf(v) for v in x]}
-            for layer in range(2, self.shape.depth + 1):
-                name, transposed, bias, added = self.joined(layer)
-                rows = list(zip(*blocks[name], strict=True)) if transposed else blocks[name]
-                z = [mpmath.fdot(row, outputs[layer - 1]) for row in rows]
-                if self.shape.has_bias(layer):
-                    z = [v + b for v, b in zip(z, blocks[bias][0], strict=True)]
-                for source, weighted in added:
-                    more = outputs[source]
-                    if weighted:
-                        more = [mpmath.fdot(row, more) for row in blocks[f"U{layer}_{source}"]]
-                    z = [v + other for v, other in zip(z, more, strict=True)]
-                sigma = self.sigma[layer - 2]
-                powers = [mpmath.exp(v) for v in z] if sigma is None else []
-                outputs[layer] = [v / mpmath.fsum(powers) for v in powers] or [sigma(v) for v in z]
-            last = outputs[self.shape.depth]
+            last = self.output(blocks, x)
             total += mpmath.fsum(self.loss(mpmath.mpf(y), v) for y, v in zip(target, last, strict=True))
         return total / len(X)
+
+    def output(self, blocks: dict[str, list[list[Any]]], x: list[Any]) -> list[Any]:
+        """Return the outputs for one sample in mpmath's numbers."""
+        outputs = {1: [mpmath.mpf(v) for v in x]}
+        for layer in range(2, self.shape.depth + 1):
+            name, transposed, bias, added = self.joined(layer)
+            rows = list(zip(*blocks[name], strict=True)) if transposed else blocks[name]
+            z = [mpmath.fdot(row, outputs[layer - 1]) for row in rows]
+            if self.shape.has_bias(layer):
+                z = [v + b for v, b in zip(z, blocks[bias][0], strict=True)]
+            for source, weighted in added:
+                more = outputs[source]
+                if weighted:
+                    more = [mpmath.fdot(row, more) for row in blocks[f"U{layer}_{source}"]]
+                z = [v + other for v, other in zip(z, more, strict=True)]
+            sigma = self.sigma[layer - 2]
+            powers = [mpmath.exp(v) for v in z] if sigma is None else []
+            outputs[layer] = [v / mpmath.fsum(powers) for v in powers] or [sigma(v) for v in z]
+        return outputs[self.shape.depth]
 
     def array_cost(self, blocks: dict[str, Any], X: Any, T: Any, xp: Any) -> Any:
         """Return the mean cost in arrays of a module such as ``jax.numpy``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,100 +10,28 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
+from curved_networks import CONVEX, drawn, imported, outputs, slope_and_curvature
 from sympy import Integer, KroneckerDelta
 
 from derive import Architecture, generate, prove
-from derive.activations import A
-from derive.activations.numbers import value
-from derive.architecture import USUAL
 from derive.calculus.normal_form import equal
-from derive.costs import Y as TARGET
 from derive.network import Network
 from derive.own_cost import cost
 from derive.package import render
 from derive.printers.text import expression_text
 from derive.quantities import Index, L, N, a
-from derive.theorems import convex, curved
+from derive.theorems import convex
 from derive.theorems.convex import FLAT, NO_STEP, applies, convex_step, curvature_is_nonnegative, prove_step
 from derive.theorems.curved import curvature_in_outputs, curved_equations, slope_in_outputs
 from derive.theorems.levenberg_marquardt import step_equations
 from derive.verification import verify_files
 
-CONVEX = [
-    ("2-3:tanh-2:linear", "huber"),
-    ("2-3-2", "sum:log-cosh(1,3)"),
-    ("2-3:gelu-2:linear", "2*quadratic(1,0.5)"),
-    ("2-3:tanh-2", "binary-cross-entropy(2,1)"),
-    ("2-3:tanh-3:softmax", "3*cross-entropy"),
-    ("2-3:tanh-2:linear", "poisson: exp(a) - y*a"),
-    ("2-3:tanh-2:linear", "own: (a-y)^2"),
-    ("2-3:tanh-3:tanh+2-3:softmax+W1", "cross-entropy"),
-]
-
 
 @pytest.fixture(scope="module", params=CONVEX, ids=[f"{a} {c}" for a, c in CONVEX])
 def emitted(request, tmp_path_factory):
     package = generate(Architecture.parse(*request.param))
-    folder = tmp_path_factory.mktemp("packages")
-    (folder / package.name).mkdir()
-    for file, source in package.files.items():
-        (folder / package.name / file).write_text(source, encoding="utf-8")
-    sys.path.insert(0, str(folder))
-    net = importlib.import_module(package.name)
-    yield package, net, importlib.import_module(f"{package.name}.curved_step")
-    sys.path.remove(str(folder))
-    for known in [known for known in sys.modules if known.split(".")[0] == package.name]:
-        del sys.modules[known]
-
-
-def drawn(net, n=5, seed=1):
-    rng = np.random.default_rng(seed)
-    p = net.initial_parameters(rng) + 0.3 * rng.standard_normal(net.N_PARAMETERS)
-    X, Y = rng.standard_normal((n, net.SIZES[0])), rng.random((n, net.SIZES[-1]))
-    return p, X, Y / Y.sum(axis=1, keepdims=True)
-
-
-def outputs(package, net, p, X):
-    """Return what the network is linearised in, from F(X): the logit of a logistic, log a of a softmax."""
-    found = net.forward(p, X)
-    last = package.proof.architecture.activations[-1]
-    if last == USUAL and package.proof.curved.objective.base == curved.GAMMA:
-        return np.log(found / (1 - found))
-    return np.log(found) if last == "softmax" else found
-
-
-def sample_cost(package, target, out):
-    """Return the cost of one sample as a function of the linearised outputs, in many digits."""
-    terms, last = package.proof.network.cost_terms, package.proof.architecture.activations[-1]
-    factor = mpmath.mpf(terms.factor.p) / terms.factor.q
-    weights = [mpmath.mpf(w.p) / w.q for w in terms.weights] or [1] * len(out)
-    if last == "softmax":
-        whole = sum(mpmath.exp(o) for o in out)
-        return -factor * sum(y * mpmath.log(mpmath.exp(o) / whole) for y, o in zip(target, out, strict=True))
-    if terms.loss == "binary-cross-entropy":
-        out = [1 / (1 + mpmath.exp(-o)) for o in out]
-    losses = (value(terms.definition, {TARGET: t, A: o}) for t, o in zip(target, out, strict=True))
-    return factor * sum(w * loss for w, loss in zip(weights, losses, strict=True))
-
-
-def slope_and_curvature(package, target, out):
-    """Return minus the gradient and the Hessian of one sample's cost in its outputs, by differences."""
-    step, n = mpmath.mpf("1e-12"), len(out)
-    target = [mpmath.mpf(float(y)) for y in target]
-
-    def at(*moves):
-        moved = [mpmath.mpf(float(o)) for o in out]
-        for k, by in moves:
-            moved[k] += by * step
-        return sample_cost(package, target, moved)
-
-    slope = [-float((at((k, 1)) - at((k, -1))) / (2 * step)) for k in range(n)]
-    pairs = [(j, k) for j in range(n) for k in range(n)]
-    bend = []
-    for j, k in pairs:
-        same = at((j, 1), (k, 1)) + at((j, -1), (k, -1))
-        bend.append(float((same - at((j, 1), (k, -1)) - at((j, -1), (k, 1))) / (4 * step**2)))
-    return np.array(slope), np.array(bend).reshape(n, n)
+    with imported(package, tmp_path_factory.mktemp("packages")) as net:
+        yield package, net, importlib.import_module(f"{package.name}.curved_step")
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +250,12 @@ MUTANTS = [
     ("np.multiply(a3, OMEGA, out=D)", "np.copyto(D, a3)"),
     ("np.subtract(1.0, a3, out=a3)", "np.subtract(2.0, a3, out=a3)"),
     ("return self.J, self.K, self.r", "return self.K, self.J, self.r"),
-    ("else solve_dual(p, J, K, r, mu)", "else solve_dual(p, K, J, r, mu)"),
+    ("self.p, self.J, self.K, self.r, self.h, shift", "self.p, self.K, self.J, self.r, self.h, shift"),
+    ("shares(mu, self.ridge)", "shares(2.0 * mu, self.ridge)"),
+    ("predicted_decrease(self.g, h, mu)", "predicted_decrease(h, self.g, mu)"),
+    ("np.multiply(J, t[:, :, None], out=J)", "np.divide(J, t[:, :, None], out=J)"),
+    ("weigh_rows(by_sample", "(by_sample"),
+    ("if t is not None:", "if t is None:"),
     ('np.copyto(np.einsum("abb->ab", d3), 1.0)', 'np.copyto(np.einsum("abb->ab", d3), 2.0)'),
     ("multiply_rows(by_sample", "bend(Y, self.r.reshape(Y.shape), self.activations, self.work)\n        # ("),
 ]
@@ -350,10 +282,12 @@ def test_a_package_without_its_step_is_found_by_verification(logistic):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("p_new, solve(p, work.J, work.K, work.r, mu)", "p_new, solve(p, work.J, work.K, work.r, 2.0 * mu)"),
-        ("p_new, solve(p, work.J, work.K, work.r, mu)", "p_new, solve(p, work.K, work.J, work.r, mu)"),
-        ("p_new, solve(p, work.J, work.K, work.r, mu)", "p, solve(p, work.J, work.K, work.r, mu)"),
-        ("self.linearise(p, X, Y)", "self.linearise(p, X, X)"),
+        ("h = work.trial(mu)", "h = work.trial(2.0 * mu)"),
+        ("        take(p, h, p_new)\n    return h", "        take(p_new, h, p)\n    return h"),
+        ("if h is not None:\n        take", "if h is None:\n        take"),
+        ("return h is not None", "return h is None"),
+        ("self.linearise(p, X, Y, t)", "self.linearise(p, X, X, t)"),
+        ("self.linearise(p, X, Y, t)", "self.linearise(p, X, Y)"),
     ],
 )
 def test_the_step_of_the_training_loop_is_verified(old, new):

@@ -53,6 +53,36 @@ def test_a_new_matrix_forgets_the_old_one() -> None:
     np.testing.assert_allclose(system.solve(1.0), [1 / 4, 1 / 5])
 
 
+@pytest.mark.parametrize("n", [1, 20, SMALL + 9])
+def test_another_right_side_is_solved_for_and_the_system_keeps_its_own(n: int) -> None:
+    S, rng = matrix(n, n + 3), np.random.default_rng(4)
+    b, other = rng.standard_normal((2, n))
+    system = ShiftedSystem()
+    system.at(S, b)
+    for k in range(FACTORISED + 2):  # first by factors, at last by eigenvectors that are found while asked
+        shifted = S + 10.0 ** (k - 2) * np.eye(n)
+        for right, solve in ((b, system.solve), (other, lambda mu: system.solve_other(mu, other))):
+            expected, found = np.linalg.solve(shifted, right), solve(10.0 ** (k - 2))
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.max(np.abs(expected)))
+    assert system.spectrum is not None
+    assert system.right is b
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_another_right_side_has_no_solution_where_the_matrix_is_not_definite(diagonal: bool) -> None:
+    S = -np.eye(SMALL + 2)
+    system = ShiftedSystem()
+    system.at(S, np.ones(len(S)))
+    if diagonal:
+        system.diagonalise()
+    assert system.solve_other(0.5, np.ones(len(S))) is None
+    S[:] = np.nan
+    system.at(S, np.ones(len(S)))
+    system.factorised = FACTORISED
+    assert system.solve_other(0.5, np.ones(len(S))) is None
+    assert len(system.right) == len(S)
+
+
 @pytest.mark.parametrize("n", [1, BLOCK, BLOCK + 1, 2 * BLOCK + 5])
 def test_substitution_undoes_a_factor(n: int) -> None:
     L = np.tril(np.random.default_rng(1).standard_normal((n, n))) + 5 * np.eye(n)

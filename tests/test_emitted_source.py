@@ -22,7 +22,7 @@ from jinja2 import meta, nodes
 from derive import numbered
 from derive.activations import SIGMOID
 from derive.architecture import Architecture
-from derive.extras import EXTRAS
+from derive.extras import fitting
 from derive.generate import Package, generate, write
 from derive.network import Network
 from derive.package import render
@@ -66,12 +66,23 @@ def test_templates_are_given_exactly_what_they_read(sizes: str, monkeypatch: pyt
         return original(self, *arguments, **more)
 
     monkeypatch.setattr(jinja2.Template, "render", watched)
-    render(proof_of(sizes), tuple(EXTRAS))
+    render(proof_of(sizes), fitting(proof_of(sizes).squares))
     environment = jinja2.Environment()
     for name, variables in given.items():
         assert meta.find_undeclared_variables(environment.parse(template_source(name))) == variables, name
     sometimes = {"sample_steps.py.j2", "special.py.j2", "curved_step.py.j2", "normal_step.py.j2"}
-    sometimes |= {"damped.py.j2", "gram_step.py.j2", "definite.py.j2"}
+    sometimes |= {
+        "damped.py.j2",
+        "gram_step.py.j2",
+        "definite.py.j2",
+        "ridge.py.j2",
+        "scaling.py.j2",
+        "robust.py.j2",
+        "matrix_free.py.j2",
+        "acceleration.py.j2",
+    }
+    sometimes |= {"damped.py.j2", "gram_step.py.j2", "definite.py.j2", "general.py.j2", "model.py.j2"}
+    sometimes |= {f"curved_{name}.py.j2" for name in ("damped", "gram_step", "normal_step")}
     assert set(given) | {"routine.j2", "routine_along.j2"} | sometimes == set(TEMPLATES)
 
 

@@ -19,7 +19,7 @@ from sympy import lambdify
 from derive import Architecture, generate, prove, write
 from derive.activations import A
 from derive.costs import Y as TARGET
-from derive.extras import EXTRAS
+from derive.extras import fitting
 from derive.own_cost import cost as cost_of
 
 TINY = 1e-30
@@ -36,7 +36,8 @@ WIRED = [
 @contextmanager
 def package(shape: Architecture, folder: Path) -> Iterator[Any]:
     """Write a package with every further module and import it."""
-    made = write(generate(prove(shape, brute_force=False), tuple(EXTRAS)), folder)
+    proof = prove(shape, brute_force=False)
+    made = write(generate(proof, fitting(proof.squares)), folder)
     sys.path.insert(0, str(folder))
     try:
         importlib.invalidate_caches()

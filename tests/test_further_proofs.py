@@ -20,7 +20,7 @@ from derive import cli, generate
 from derive.architecture import Architecture
 from derive.calculus.normal_form import equal
 from derive.errors import NotProvedError, UserError
-from derive.extras import EXTRAS, checked, module, parse
+from derive.extras import EXTRAS, checked, fitting, module, parse
 from derive.network import Network, mean_cost
 from derive.package import render
 from derive.proof import Proof, prove
@@ -62,7 +62,7 @@ def proof_of(text: str, cost: str = "quadratic") -> Proof:
 
 @cache
 def files_of(text: str, cost: str = "quadratic") -> dict[str, str]:
-    return render(proof_of(text, cost), tuple(EXTRAS))
+    return render(proof_of(text, cost), fitting(proof_of(text, cost).squares))
 
 
 # -- what is derived -------------------------------------------------------------------------------------
@@ -315,7 +315,10 @@ def test_every_mutant_that_changes_a_number_is_refused(step, tmp_path):
 def test_names_are_put_in_order_and_unknown_ones_refused_in_one_line():
     assert parse("hessian, products") == ("products", "hessian")
     assert checked(()) == ()
-    with pytest.raises(UserError, match=r"input-jacobian, products, hessian, gauss-newton.*got 'hesian'"):
+    with pytest.raises(
+        UserError,
+        match=r"input-jacobian, products, hessian, gauss-newton, matrix-free, acceleration.*got 'hesian'",
+    ):
         parse("hesian")
     with pytest.raises(UserError, match="got ''"):
         parse("")

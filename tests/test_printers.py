@@ -33,6 +33,7 @@ from derive.printers.latex import (
     network_latex,
     ranges_latex,
 )
+from derive.printers.latex_lines import lines_of, width
 from derive.printers.latex_prose import prose
 from derive.printers.naming import index_names
 from derive.printers.text import equation_text, expression_text
@@ -45,7 +46,7 @@ from derive.theorems.lemma1 import derive_in_general
 from derive.theorems.levenberg_marquardt import J, h, p_old, s
 
 DEEP = "3-4-5-6-5-4-3-2"
-NUMBERS = {f"0.{m}" for m in range(1, 7)} | {f"1.{m}" for m in range(1, 6)}
+NUMBERS = {f"0.{m}" for m in range(1, 8)} | {f"1.{m}" for m in range(1, 6)}
 NUMBERS |= {f"2.{m}" for m in range(1, 8)} | {"3.1"}
 
 
@@ -124,6 +125,7 @@ def test_the_other_equations_in_text(proof: Proof):
         "0.4 Cost = (1/N) sum_i (1/2) sum_j (y_ij - a[L]_ij)^2",
         "0.5 r_ic = y_ic - a[L]_ic",
         "0.6 delta[l]_ij = dC_i/dz[l]_ij",
+        "0.7 C_i = (1/2) sum_j (y_ij - a[L]_ij)^2",
         "1.5 s'(z[l]_ij) = a[l]_ij (1 - a[l]_ij)",
         "2.1 A_pm = sum_q J_qp J_qm + mu delta_pm",
         "2.2 g_p = sum_q J_qp r_q",
@@ -254,6 +256,17 @@ def test_every_number_that_is_cited_exists(document: str, proof: Proof):
     assert set(re.findall(r"\((\d\.\d+)\)", document)) <= tags | headings
     derived = (*proof.sample, *proof.mean, *proof.scaled, *proof.output)
     assert {d.equation.number for d in derived} <= tags
+
+
+def test_long_formulas_break_between_terms_and_nowhere_else():
+    bracket = r"\biggl(r_{u} - \sum_{v=1}^{s} J_{uv} h_{v} + 1\biggr)^{2}"
+    text = " + ".join([bracket] * 5)
+    lines = lines_of(text)
+    assert len(lines) > 1
+    assert " ".join(line.strip() for line in lines) == text
+    assert all(line.count("(") == line.count(")") for line in lines)
+    assert all(width(line) <= 370 for line in lines)
+    assert lines_of(bracket) == [bracket]
 
 
 def test_every_rule_is_named(document: str):

@@ -45,6 +45,15 @@ LEAN = {
         "GramStep.__init__",
         "GramStep.at",
         "GramStep.trial",
+        "weigh",
+        "weigh_vector",
+        "outputs_along",
+        "Ahead.__init__",
+        "Ahead.product",
+        "GramStep.pull",
+        "GramStep.product_with_p",
+        "GramStep.slope",
+        "GramStep.trial_with_ridge",
     ),
     "normal_step.py": (
         "columns",
@@ -54,7 +63,13 @@ LEAN = {
         "Columns.__init__",
         "Columns.sums",
         "NormalStep.trial",
+        "NormalStep.begin",
+        "NormalStep.slope",
+        "NormalStep.scaled_trial",
+        "weigh",
     ),
+    "ridge.py": ("shifts", "slope_with_ridge", "step_with_ridge", "effective_parameters"),
+    "scaling.py": ("scales", "scaled_system", "unscaled", "Scaling.at", "Scaling.step"),
     "damped.py": ("take", "step_by_normal_matrix", "step_by_gram_matrix", "_taken"),
 }
 _names = itertools.count()
@@ -82,6 +97,7 @@ def numbers(files: dict[str, str], folder: Path) -> list[bytes]:
     rng = np.random.default_rng(3)
     p = rng.uniform(-1.5, 1.5, net.N_PARAMETERS)
     X, Y = rng.uniform(-2, 2, (7, net.SIZES[0])), rng.random((7, net.SIZES[-1]))
+    t = rng.uniform(0.5, 2.0, Y.shape)
     X[0] *= 3000  # some weighted inputs beyond the guard
     work = net.GradientWorkspace(7)
     given = np.empty(net.N_PARAMETERS)
@@ -94,10 +110,13 @@ def numbers(files: dict[str, str], folder: Path) -> list[bytes]:
     for work in (
         importlib.import_module(f"{name}.gram_step").GramStep(7),
         importlib.import_module(f"{name}.normal_step").NormalStep(7, 5000),
+        importlib.import_module(f"{name}.normal_step").NormalStep(7, 5000, scaling="marquardt"),
     ):
-        work.at(p, X, Y)
-        for mu in (0.2, 3.0):
-            found += [work.trial(mu).copy(), work.decrease]
+        for factors, work.ridge in ((None, 0.0), (t, 0.0), (t, 0.3), (None, 0.3)):
+            work.at(p, X, Y, factors)
+            for mu in (0.2, 3.0):
+                found += [work.trial(mu).copy(), work.decrease]
+            found += [work.slope().copy(), work.effective_parameters(0.4)]
     damped = importlib.import_module(f"{name}.damped")
     found += [damped.step_by_gram_matrix(p, X, Y, 0.2), damped.step_by_normal_matrix(p, X, Y, 0.2)]
     found.append(net.lm_step(p, X, Y, 0.2))

@@ -38,6 +38,7 @@ from derive.quantities import (
     Loss,
     LossPrime,
     Partial,
+    Rho,
     Sigma,
     SigmaPrime,
     z,
@@ -93,7 +94,7 @@ RULES = (
 )
 
 OPAQUE = (Sigma, SigmaPrime, Loss, LossPrime)
-ELEMENTARY = (exp, log, sin, cos, sinh, cosh, tanh, atan, erf)  # differentiable wherever they are real
+ELEMENTARY = (exp, log, sin, cos, sinh, cosh, tanh, atan, erf, Rho)  # differentiable wherever they are real
 
 
 class Definitions(Protocol):

@@ -11,7 +11,10 @@ from derive.quantities import Index, Partial
 
 _OPERATORS = {"log", "sin", "cos", "sinh", "cosh", "tanh", "max", "min"}
 _GREEK = frozenset(
-    ("delta", "Delta", "epsilon", "Gamma", "eta", "lambda", "mu", "omega", "pi", "psi", "rho", "sigma")
+    (
+        *("alpha", "beta", "delta", "Delta", "epsilon", "Gamma", "eta", "kappa", "lambda"),
+        *("mu", "nu", "omega", "pi", "psi", "rho", "sigma", "zeta"),
+    )
 )
 _LETTERS = {"Cost": r"\mathrm{Cost}", "phi": r"\varphi", "exp": r"\exp"}
 _SPECIAL = {
@@ -36,6 +39,8 @@ def letter(name: str) -> str:
         return _LETTERS[name]
     if name[:1] == "R" and name[1:] in _GREEK | set("wubza"):  # Pearlmutter's operator before a letter
         return rf"\mathrm{{R}}{letter(name[1:])}"
+    if name[:2] == "R2" and name[2:] in set("za"):
+        return rf"\mathrm{{R}}^{{2}}{letter(name[2:])}"
     for ending in ("^-1", "^T"):
         if name.endswith(ending):
             return f"{letter(name.removesuffix(ending))}^{{{ending[1:]}}}"
@@ -74,10 +79,13 @@ class Latex(Reading):
             return rf"\lvert {argument}\rvert"
         if name in _OPERATORS:
             return rf"\{name}{self.bracket(argument)}"
-        if name in {"erf", "atan", "step", "expm1", "log1p"}:
+        if name in {"erf", "atan", "step", "expm1", "log1p", "hypot"}:
             return rf"\operatorname{{{name}}}{self.bracket(argument)}"
         return (
-            name.replace("sigma", r"\sigma").replace("Phi", r"\Phi").replace("loss", r"\ell")
+            name.replace("sigma", r"\sigma")
+            .replace("Phi", r"\Phi")
+            .replace("loss", r"\ell")
+            .replace("rho", r"\rho")
             + f"({argument})"
         )
 
@@ -113,8 +121,8 @@ class Latex(Reading):
         return rf"\max_{{{self.names[index]}}}"
 
     def power(self, base: str, exponent: str) -> str:
-        """Spell ``h_{p}^{2}``."""
-        return f"{base}^{{{exponent}}}"
+        """Spell ``h_{p}^{2}``, and ``{f'_{p}}^{2}``: TeX takes no power beside a prime."""
+        return f"{{{base}}}^{{{exponent}}}" if "'" in base else f"{base}^{{{exponent}}}"
 
     def bracket(self, inside: str) -> str:
         """Put something in round brackets of its size."""

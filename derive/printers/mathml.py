@@ -21,9 +21,13 @@ from derive.equation import Equation
 from derive.printers.naming import is_sample
 from derive.printers.reading import Reading
 from derive.printers.text import Text
-from derive.quantities import Index, Partial, Sigma, SigmaPrime, SigmaSecond
+from derive.quantities import Index, Partial, Rho, RhoPrime, Sigma, SigmaPrime, SigmaSecond
 
 GREEK = {
+    "alpha": "α",
+    "beta": "β",
+    "kappa": "κ",
+    "nu": "ν",
     "delta": "δ",
     "Delta": "Δ",
     "Gamma": "Γ",
@@ -34,6 +38,7 @@ GREEK = {
     "omega": "ω",
     "rho": "ρ",
     "sigma": "σ",
+    "zeta": "ζ",
     "phi": "φ",
     "psi": "ψ",
     "loss": "ℓ",
@@ -102,6 +107,8 @@ def meaning_key(expr: Expr) -> str:
         return KRONECKER
     if isinstance(expr, (Sigma, SigmaPrime, SigmaSecond)):
         return "sigma"
+    if isinstance(expr, (Rho, RhoPrime)):
+        return "rho" if isinstance(expr, Rho) else "rho'"
     return str(expr.base) if isinstance(expr, Indexed) else str(expr)
 
 

@@ -15,7 +15,7 @@ from derive.equation import Equation
 from derive.printers.text import equation_text
 from derive.program.routines import Routine
 from derive.program.statements import ELEMENTWISE, Axes, Operand, Scalar, Statement, View
-from derive.quantities import LossPrime, LossSecond, N, SigmaPrime, SigmaSecond
+from derive.quantities import LossPrime, LossSecond, N, RhoPrime, SigmaPrime, SigmaSecond
 
 SPECIAL = frozenset({"erf", "normal_cdf"})  # NumPy has none: see derive/special
 _CALLS = {
@@ -87,6 +87,7 @@ def comment(equation: Equation) -> str:
     through += "; loss' by (1.8)" if equation.rhs.has(LossPrime) else ""
     through += "; s'' by (1.11)" if equation.rhs.has(SigmaSecond) else ""
     through += "; loss'' by (1.12)" if equation.rhs.has(LossSecond) else ""
+    through += "; rho' by (5.29)" if equation.rhs.has(RhoPrime) else ""
     return f"({equation.number}) {equation_text(equation)}{through}"
 
 

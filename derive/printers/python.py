@@ -99,29 +99,29 @@ def assignment_line(assignment: Assignment) -> str:
 
 def expression_code(expr: Expr) -> str:
     """Print a scalar expression; constants are worked out."""
-    return str(_Python().doprint(_with_numbers(expr)))
+    return str(_Python().doprint(with_numbers(expr)))
 
 
 def math_functions(assignments: Iterable[Assignment]) -> tuple[str, ...]:
     """Return the names that the printed assignments need from ``math``, in order."""
     names: set[str] = set()
     for assignment in assignments:
-        value = _with_numbers(assignment.value)
+        value = with_numbers(assignment.value)
         names.update(_NAMES[kind] for kind in _NAMES if value.has(kind))
         if any(isinstance(node.exp, Rational) and node.exp.q == 2 for node in value.atoms(Pow)):
             names.add("sqrt")
     return tuple(sorted(names))
 
 
-def _with_numbers(expr: Expr) -> Expr:
+def with_numbers(expr: Expr) -> Expr:
     """Replace irrational constants by floats, products of them at once."""
     if expr.is_number and not expr.is_Rational:
         return expr.evalf(20)
     if not expr.args:
         return expr
     if not expr.is_Mul:
-        return expr.func(*(_with_numbers(arg) for arg in expr.args))
+        return expr.func(*(with_numbers(arg) for arg in expr.args))
     factor = expr.func(*(arg for arg in expr.args if arg.is_number))
-    rest = [_with_numbers(arg) for arg in expr.args if not arg.is_number]
+    rest = [with_numbers(arg) for arg in expr.args if not arg.is_number]
     simple = factor.is_Rational and 1 in (abs(factor.p), factor.q)
     return expr.func(factor if simple else factor.evalf(20), *rest)

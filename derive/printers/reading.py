@@ -37,7 +37,7 @@ from sympy import (
     tanh,
     true,
 )
-from sympy.codegen.cfunctions import expm1, log1p
+from sympy.codegen.cfunctions import expm1, hypot, log1p
 from sympy.core.relational import GreaterThan, LessThan, StrictGreaterThan, StrictLessThan
 
 from derive.activations.functions import Above, NormalCdf
@@ -50,6 +50,8 @@ from derive.quantities import (
     LossPrime,
     LossSecond,
     Partial,
+    Rho,
+    RhoPrime,
     Sigma,
     SigmaPrime,
     SigmaSecond,
@@ -57,11 +59,12 @@ from derive.quantities import (
 )
 
 _OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "Gamma", "psi", "epsilon", "Q")
-_ALONG = ("Rw", "Rb", "Rz", "Ra", "Rdelta")
+_ALONG = ("Rw", "Rb", "Rz", "Ra", "Rdelta", "R2z", "R2a")
 LAYERED = dict.fromkeys((*_OF_A_LAYER, *_ALONG), 1) | dict.fromkeys(("u", "Ru"), 2)
 _ORDER = (
     *("Cost", "phi", "C", "F", "J", "G", "A", "omega", "w", "Rw", "u", "Ru"),
-    *("delta", "Delta", "psi", "Rdelta", "p", "U", "a", "Ra", "x", "y", "r", "z", "Rz", "b", "Rb"),
+    *("delta", "Delta", "psi", "Rdelta", "p", "U", "a", "Ra", "R2a", "x", "y", "r", "z", "Rz", "R2z"),
+    *("b", "Rb"),
 )
 
 NAMED = {
@@ -81,9 +84,12 @@ NAMED = {
     NormalCdf: "Phi",
     expm1: "expm1",
     log1p: "log1p",
+    hypot: "hypot",
     Loss: "loss",
     LossPrime: "loss'",
     LossSecond: "loss''",
+    Rho: "rho",
+    RhoPrime: "rho'",
 }
 LONGEST = 10**6  # denominators above are printed as decimals
 RELATIONS = {StrictGreaterThan: ">", StrictLessThan: "<", GreaterThan: ">=", LessThan: "<="}

@@ -18,19 +18,24 @@ from derive.quantities import Index
 _FUNCTIONS = {"sigma": "s", "sigma'": "s'", "sigma''": "s''"}
 _ELL = "\N{SCRIPT SMALL L}"
 _GREEK = {
+    "alpha": "\N{GREEK SMALL LETTER ALPHA}",
+    "beta": "\N{GREEK SMALL LETTER BETA}",
     "delta": "\N{GREEK SMALL LETTER DELTA}",
     "Delta": "\N{GREEK CAPITAL LETTER DELTA}",
     "Gamma": "\N{GREEK CAPITAL LETTER GAMMA}",
     "epsilon": "\N{GREEK SMALL LETTER EPSILON}",
     "eta": "\N{GREEK SMALL LETTER ETA}",
+    "kappa": "\N{GREEK SMALL LETTER KAPPA}",
     "lambda": "\N{GREEK SMALL LETTER LAMDA}",
     "mu": "\N{GREEK SMALL LETTER MU}",
+    "nu": "\N{GREEK SMALL LETTER NU}",
     "omega": "\N{GREEK SMALL LETTER OMEGA}",
     "pi": "\N{GREEK SMALL LETTER PI}",
     "phi": "\N{GREEK SMALL LETTER PHI}",
     "psi": "\N{GREEK SMALL LETTER PSI}",
     "rho": "\N{GREEK SMALL LETTER RHO}",
     "sigma": "\N{GREEK SMALL LETTER SIGMA}",
+    "zeta": "\N{GREEK SMALL LETTER ZETA}",
 }
 
 
@@ -117,7 +122,8 @@ class Unicode(Text):
 
     def function(self, name: str, argument: str) -> str:
         """Spell ``σ'(z[2]_ij)``."""
-        return f"{name.replace('sigma', _GREEK['sigma']).replace('loss', _ELL)}({argument})"
+        name = name.replace("sigma", _GREEK["sigma"]).replace("loss", _ELL).replace("rho", _GREEK["rho"])
+        return f"{name}({argument})"
 
     def derivative(self, f: Expr, v: Expr, *, direct: bool) -> str:
         """Spell a partial derivative with its own sign."""

@@ -6,8 +6,9 @@ they are lowered from derived equations and from nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
+from itertools import pairwise
 
 from sympy import Expr, Indexed
 
@@ -16,11 +17,12 @@ from derive.activations.second import second_derivative
 from derive.equation import Equation
 from derive.network import Network
 from derive.program.lowering import Computed, Lowering, LoweringError
-from derive.program.passes import compute_in_place, share_memory
+from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.routines import Routine, Routines, computed, forward_equations, name_array, size_of
 from derive.program.statements import Program, Statement
 from derive.proof import Proof
-from derive.quantities import Partial, Ra, Rb, Rdelta, Ru, Rw, Rz, SigmaSecond, U, a, psi, t
+from derive.quantities import Partial, R2a, R2z, Ra, Rb, Rdelta, Ru, Rw, Rz, SigmaSecond, U, a, psi, t
+from derive.theorems.acceleration import factor
 from derive.theorems.further import further
 
 
@@ -41,11 +43,28 @@ def assemble_after(proof: Proof, routines: Routines, equations: Iterable[Compute
     Raises:
         LoweringError: if they need an array that the forward pass does not leave.
     """
-    equations = list(equations)
+    (routine,) = assemble_in_turn(proof, routines, [list(equations)])
+    return routine
+
+
+def assemble_in_turn(
+    proof: Proof, routines: Routines, segments: Sequence[Sequence[Computed]], keep: Set[str] = frozenset()
+) -> list[Routine]:
+    """Lower several routines, of which each is called after the one before it.
+
+    If there is something to ``keep``, outputs are that and what has storage of its own; what neither of them
+    needs is not computed.
+
+    Raises:
+        LoweringError: if they need an array that the forward pass does not leave.
+    """
+    equations = [item for segment in segments for item in segment]
     named = [name_along(item.equation.lhs)[0] for item in equations]
     read = {name_along(q)[0] for item in equations for q in item.rhs.atoms(Indexed)}
     outputs = {name for name in named if name not in read}
     external = {name_along(item.equation.lhs)[0] for item in equations if _is_final(item.equation.lhs)}
+    if keep:
+        outputs = (outputs & external) | keep
     comes_in = read - set(named)
     left = set(routines.kept)
     if missing := {name for name in comes_in if name[0] in "zmq"} - left:
@@ -57,15 +76,23 @@ def assemble_after(proof: Proof, routines: Routines, equations: Iterable[Compute
     lowering = Lowering(program, name_along, size_of)
     for item in forward_equations(proof.network):
         lowering.lower(item)
-    start = len(program.statements)
-    for item in equations:
-        lowering.lower(item)
-    program = compute_in_place(program, [0, start])
-    after = tuple(program.statements[start:])
+    starts = []
+    for segment in segments:
+        starts.append(len(program.statements))
+        for item in segment:
+            lowering.lower(item)
+    start = starts[0]
+    if keep:
+        needed = {id(statement) for statement in drop_unread(program).statements}
+        after = [s for s in program.statements[start:] if id(s) in needed]
+        starts = [start + sum(id(s) in needed for s in program.statements[start:at]) for at in starts]
+        program = replace(program, statements=[*program.statements[:start], *after])
+    program = compute_in_place(program, [0, *starts])
     if list(map(_shown, program.statements[:start])) != list(map(_shown, routines.propagate.statements)):
         raise LoweringError("expected the forward pass of the package before a further routine")
     slots = share_memory(replace(program, outputs=program.outputs - kept))
-    return Routine(after, program.axes, slots)
+    cuts = pairwise([*starts, len(program.statements)])
+    return [Routine(tuple(program.statements[i:j]), program.axes, slots) for i, j in cuts]
 
 
 def _shown(statement: Statement) -> tuple[object, ...]:
@@ -91,7 +118,7 @@ def computed_along(network: Network, equation: Equation) -> Computed:
 
 # -- names ---------------------------------------------------------------------------------------------
 
-_LETTERS = {Rw: "RW", Rb: "Rb", Rz: "Rz", Ra: "Ra", Rdelta: "Rd", psi: "d"}
+_LETTERS = {Rw: "RW", Rb: "Rb", Rz: "Rz", Ra: "Ra", R2z: "R2z", R2a: "R2a", Rdelta: "Rd", psi: "d"}
 
 
 def name_along(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
@@ -106,7 +133,7 @@ def name_along(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
     if base == Ru:
         layer, source, *places = quantity.indices
         return f"RU{layer}_{source}", tuple(places)
-    if base == U:
-        return "U", quantity.indices
+    if base in (U, factor):
+        return str(base), quantity.indices
     name, axes = name_array(quantity)
     return name, tuple(dict.fromkeys(axes))

@@ -68,13 +68,13 @@ def lean_routines(proof: Proof, lean: LeanStep, kept: tuple[str, ...]) -> LeanRo
     residual = plainly(residual_equation(network))
     gram = [residual, *(computed_gram(network, equation) for equation in lean.gram)]
     back = [computed(network, derived.equation) for derived in lean.back]
-    parameters = _parameters(item.equation for item in back)
+    parameters = parameter_arrays(item.equation for item in back)
     matrix = outputs_first(lean.gram[-1].lhs)[0]
     steps = {f"h{name}" for name in parameters}
     program = Program(
         inputs=parameters | {"X", "Y", "v", *kept}, outputs={matrix, "r"} | steps, external={"r"} | steps
     )
-    first, second = _lowered(program, outputs_first, (gram, back))
+    first, second = lowered(program, outputs_first, (gram, back))
     step = proof.step
     return LeanRoutines(
         first,
@@ -110,11 +110,11 @@ def _rows(proof: Proof, parameters: set[str]) -> Routine:
     ]
     jacobian = {f"J{name}" for name in parameters}
     program = Program(inputs=parameters | {"X", "Y"}, outputs=jacobian | {"r"}, external=jacobian | {"r"})
-    (rows,) = _lowered(program, samples_last, (equations,))
+    (rows,) = lowered(program, samples_last, (equations,))
     return rows
 
 
-def _lowered(
+def lowered(
     program: Program,
     naming: Callable[[Expr], tuple[str, tuple[Expr, ...]]],
     segments: Sequence[Sequence[Computed]],
@@ -140,7 +140,8 @@ def _first(program: Program, equation: Equation) -> int:
     return next(k for k, statement in enumerate(program.statements) if statement.equation is equation)
 
 
-def _parameters(equations: Iterable[Equation]) -> set[str]:
+def parameter_arrays(equations: Iterable[Equation]) -> set[str]:
+    """Return the names of the parameters that derivatives are taken in."""
     return {name_array(eq.lhs.v)[0] for eq in equations if isinstance(eq.lhs, Partial)}
 
 

@@ -154,7 +154,7 @@ class Lowering:
             bound, compared = expr.args[0].as_coeff_Add()
             return self._call("greater", (self._emit(compared), Scalar(-bound)), into)
         if type(expr) in FUNCTIONS:
-            return self._call(FUNCTIONS[type(expr)], (self._emit(expr.args[0]),), into)
+            return self._call(FUNCTIONS[type(expr)], tuple(self._emit(arg) for arg in expr.args), into)
         raise LoweringError(f"no array statement is known for {expr}")
 
     def _power(self, expr: Pow, into: Ref | None) -> Ref | Scalar:
@@ -262,6 +262,8 @@ class Lowering:
             if len(bound) == 1 and set(left.axes) & set(right.axes) == bound:
                 return self._matmul(left, right, bound.pop(), into)
         if len(refs) == len(values) == 1 and len(bound) == 1:
+            if set(refs[0].axes) == bound:
+                return self._total(refs[0])
             return self._reduce(refs[0], bound.pop(), into)
         if set(bound) <= expr.function.free_symbols:
             fullest = max((ref.axes for ref in refs), key=len, default=())

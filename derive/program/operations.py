@@ -24,6 +24,7 @@ from sympy import (
     sqrt,
     tanh,
 )
+from sympy.codegen.cfunctions import hypot
 
 from derive.activations.functions import Above, NormalCdf, expm1, log1p
 
@@ -40,6 +41,7 @@ FUNCTIONS: dict[type, str] = {
     atan: "arctan",
     erf: "erf",
     NormalCdf: "normal_cdf",
+    hypot: "hypot",
 }
 
 ON_NUMBERS: dict[str, Callable[..., Expr]] = {

@@ -50,12 +50,12 @@ def sample_step(proof: Proof) -> tuple[Assignment, ...]:
     derived = [item.equation for item in proof.scaled]
     steps = forward_equations(network)
     steps += [computed(network, equation) for equation in derived if not isinstance(equation.lhs, Partial)]
-    steps += [plainly(_update(equation)) for equation in derived if isinstance(equation.lhs, Partial)]
+    steps += [plainly(step_equation(equation)) for equation in derived if isinstance(equation.lhs, Partial)]
     weights = network.cost_terms.weights
     return tuple(assignment for step in steps for assignment in _write_out(step, weights))
 
 
-def _update(equation: Equation) -> Equation:
+def step_equation(equation: Equation) -> Equation:
     """Put the derivative of eta C in the place of eta g in (3.1)."""
     step = descent_update()
     (q,) = step.lhs.indices

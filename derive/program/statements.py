@@ -33,6 +33,7 @@ FUNCTIONS = frozenset(
         "arctan",
         "erf",
         "normal_cdf",
+        "hypot",
     ]
 )
 ELEMENTWISE = ARITHMETIC | SELECTION | FUNCTIONS

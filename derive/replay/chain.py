@@ -33,6 +33,8 @@ from derive.quantities import (
     LossSecond,
     N,
     Partial,
+    Rho,
+    RhoPrime,
     Sigma,
     SigmaPrime,
     SigmaSecond,
@@ -54,6 +56,7 @@ SLOPES: dict[type, Callable[[Expr], Expr]] = {
     tanh: lambda u: 1 - tanh(u) ** 2,
     atan: lambda u: 1 / (1 + u**2),
     erf: lambda u: 2 / sqrt(pi) * exp(-(u**2)),
+    Rho: RhoPrime,
 }
 
 

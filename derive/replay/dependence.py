@@ -42,6 +42,8 @@ def depends(expr: Expr, v: Expr, known: Definitions) -> bool:
 
 
 def _changes(q: Expr, v: Expr, known: Definitions, seen: set[Expr]) -> bool:
+    if (letter(q) or q) in getattr(known, "fixed", ()):  # said not to change, whatever it stands for
+        return False
     if may_be(q, v) or (letter(q) or q) in getattr(known, "moving", ()):
         return True
     shape = q.xreplace(dict.fromkeys(q.free_symbols & q.atoms(Index), Symbol("any")))

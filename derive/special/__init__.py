@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from derive.special.functions import erf, normal_cdf
 
-__all__ = ["definite_source", "erf", "normal_cdf", "source"]
+__all__ = ["definite_source", "erf", "general_source", "normal_cdf", "source"]
 
 
 def source() -> str:
@@ -17,3 +17,8 @@ def source() -> str:
 def definite_source() -> str:
     """Return the text of the module of symmetric systems; packages carry it as ``definite.py``."""
     return files("derive.special").joinpath("definite.py").read_text(encoding="utf-8")
+
+
+def general_source() -> str:
+    """Return the text of the module of other systems; packages carry it as ``general.py``."""
+    return files("derive.special").joinpath("general.py").read_text(encoding="utf-8")

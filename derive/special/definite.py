@@ -15,7 +15,7 @@ FACTORISED = 8  # about as many Cholesky factors cost what the eigenvectors cost
 
 
 class ShiftedSystem:
-    """Solves (S + mu I) x = b, S symmetric and mu > 0, for any number of mu.
+    """Solves (S + mu I) x = b + factor also, S symmetric and mu > 0, for any number of mu and factors.
 
     The first ``FACTORISED`` solutions factorise, n^3/3 operations each; if still more are asked for, S is
     diagonalised once, and every further one costs 4 n^2.
@@ -24,24 +24,27 @@ class ShiftedSystem:
     def __init__(self) -> None:
         self.matrix: Array = np.empty((0, 0))
         self.right: Array = np.empty(0)
+        self.also: Array | None = None
+        self.turned: Array | None = None  # V^T also
         self.factorised = 0
         self.spectrum: tuple[Array, Array, Array] | None = None
 
-    def at(self, S: Array, b: Array) -> None:
-        """Take float64 S (n, n) and b (n,); both are kept, and S is as it was after every solution."""
+    def at(self, S: Array, b: Array, also: Array | None = None) -> None:
+        """Take float64 S (n, n), b and also (n,); all are kept, and S is as it was after every solution."""
         self.matrix, self.right, self.factorised, self.spectrum = S, b, 0, None
+        self.also, self.turned = also, None
 
-    def solve(self, mu: float) -> Array | None:
+    def solve(self, mu: float, factor: float = 0.0) -> Array | None:
         """Return x, (n,), or None where S + mu I is not positive definite, or x not finite, in float64."""
         try:
             if self.spectrum is None and self.factorised < FACTORISED:
-                x = self._by_factor(mu)
+                x = self._by_factor(mu, _sum(self.right, self.also, factor))
             else:
                 values, vectors, turned = self.diagonalise()
                 shifted = values + mu
                 if not shifted[0] > 0.0:
                     return None
-                x = np.matmul(vectors, turned / shifted)
+                x = np.matmul(vectors, _sum(turned, self.turned, factor) / shifted)
         except np.linalg.LinAlgError:
             return None
         return x if bool(np.isfinite(x).all()) else None
@@ -51,19 +54,44 @@ class ShiftedSystem:
         if self.spectrum is None:
             values, vectors = np.linalg.eigh(self.matrix)
             self.spectrum = (values, vectors, np.matmul(vectors.T, self.right))
+            if self.also is not None:
+                self.turned = np.matmul(vectors.T, self.also)
         return self.spectrum
 
-    def _by_factor(self, mu: float) -> Array:
+    def _by_factor(self, mu: float, right: Array) -> Array:
         self.factorised += 1
         diagonal = np.einsum("ii->i", self.matrix)
         kept = diagonal.copy()
         diagonal += mu
         try:
             if len(kept) <= SMALL:
-                return np.linalg.solve(self.matrix, self.right)
-            return substitute(np.linalg.cholesky(self.matrix), self.right)
+                return np.linalg.solve(self.matrix, right)
+            return substitute(np.linalg.cholesky(self.matrix), right)
         finally:
             diagonal[:] = kept
+
+    def solve_other(self, mu: float, b: Array) -> Array | None:
+        """Return x, (n,), for another right-hand side b (n,), which is not kept; None as ``solve`` does."""
+        kept = self.right
+        if self.spectrum is None and self.factorised < FACTORISED:
+            self.right = b
+            try:
+                return self.solve(mu)
+            finally:
+                self.right = kept
+        try:
+            values, vectors, _ = self.diagonalise()
+        except np.linalg.LinAlgError:
+            return None
+        shifted = values + mu
+        if not shifted[0] > 0.0:
+            return None
+        x: Array = np.matmul(vectors, np.matmul(vectors.T, b) / shifted)
+        return x if bool(np.isfinite(x).all()) else None
+
+
+def _sum(b: Array, also: Array | None, factor: float) -> Array:
+    return b if also is None else b + factor * also
 
 
 def substitute(L: Array, b: Array) -> Array:

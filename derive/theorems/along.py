@@ -19,10 +19,11 @@ After Pearlmutter, Fast exact multiplication by the Hessian (1994).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from sympy import Add, Expr, Indexed, Sum, preorder_traversal
+from sympy import Add, Expr, Indexed, IndexedBase, Mul, Sum, preorder_traversal
 
 from derive.calculus.derivation import Derivation, Deriving, renamed
 from derive.calculus.rules import CHAIN, DEFINITION, LINEARITY, PREMISE
@@ -51,7 +52,7 @@ from derive.quantities import (
 from derive.theorems.backpropagation import Derived
 
 ALONG = {w: Rw, u: Ru, b: Rb, z: Rz, a: Ra, delta: Rdelta}
-_PLAIN = {moved: letter for letter, moved in ALONG.items()}
+PLAIN = {moved: letter for letter, moved in ALONG.items()}
 _HESSIAN = {"1.1": "8.1", "1.2": "8.2", "1.3": "8.3", "1.4": "8.4"}
 
 
@@ -63,17 +64,18 @@ class Along:
     backward: tuple[Equation, ...] = ()
 
     moving = (w, u, b, delta, Cost)  # these change with t, though not all have a definition here
+    letters: ClassVar[Mapping[IndexedBase, IndexedBase]] = ALONG  # derivatives of these are named
 
     def definition(self, quantity: Expr) -> Expr | None:
         """Return what defines a quantity: R{f} is df/dt, and delta and the gradient have (1.1)-(1.4)."""
         base = getattr(quantity, "base", None)
-        if base in _PLAIN:
-            return Partial(_PLAIN[base][quantity.indices], t)
+        if base in PLAIN:
+            return Partial(PLAIN[base][quantity.indices], t)
         if isinstance(quantity, Partial) and quantity.v == t:
             meaning = self.definition(quantity.f)
             return None if meaning is None else Partial(meaning, t)
         for equation in self.backward:
-            if (names := _same_entry(equation.lhs, quantity)) is not None:
+            if (names := same_entry(equation.lhs, quantity)) is not None:
                 return renamed(equation.rhs, names)
         return self.network.definition(quantity)
 
@@ -97,10 +99,10 @@ class Along:
     def label(self, quantity: Expr) -> str:
         """Return the number or name of what defines a quantity, as a step cites it."""
         base = getattr(quantity, "base", None)
-        if base in _PLAIN:
+        if base in PLAIN:
             return "the direction" if base in (Rw, Ru, Rb) else "R"
         for equation in self.backward:
-            if _same_entry(equation.lhs, quantity) is not None:
+            if same_entry(equation.lhs, quantity) is not None:
                 return f"({equation.number})"
         return self.network.label(quantity)
 
@@ -171,21 +173,27 @@ def open_along(work: Deriving, known: Along) -> Derivation:
     if isinstance(start, Indexed):
         meaning = known.definition(start)
         work.step(DEFINITION, work.now, Partial(meaning, t), known.label(start))
-    work.open_derivatives(lambda f: _letter(f) and known.depends(f, t))
+    work.open_derivatives(lambda f: _letter(f, known) and known.depends(f, t))
     _name(work, known)
     split_sums(work)
     return work.tidy().done()
 
 
-def _letter(f: Expr) -> bool:
-    return isinstance(f, Indexed) and f.base in ALONG
+def _letter(f: Expr, known: Along) -> bool:
+    return isinstance(f, Indexed) and f.base in known.letters
 
 
 def _name(work: Deriving, known: Along) -> None:
-    """Give every derivative in t of a single letter its name."""
-    for node in [node for node in preorder_traversal(work.now) if isinstance(node, Partial)]:
-        if _letter(node.f) and node.v == t and work.now.has(node):
-            moved = ALONG[node.f.base][node.f.indices]
+    """Give every derivative in t of a single letter its name, those of derivatives first.
+
+    Where the name already stands beside the derivative, it is opened before: the two become a square.
+    """
+    found = [node for node in preorder_traversal(work.now) if isinstance(node, Partial)]
+    for node in sorted(found, key=lambda node: getattr(node.f, "base", None) not in PLAIN):
+        if _letter(node.f, known) and node.v == t and work.now.has(node):
+            moved = known.letters[node.f.base][node.f.indices]
+            if any(node in product.args and moved in product.args for product in work.now.atoms(Mul)):
+                work.step(DEFINITION, moved, node, known.label(moved))
             work.step(DEFINITION, node, moved, known.label(moved))
 
 
@@ -227,10 +235,10 @@ def _derived(
     return Derived(Equation(number, name, left, derivation.result), derivation, layer, free)
 
 
-def _same_entry(left: Expr, quantity: Expr) -> dict[Expr, Expr] | None:
+def same_entry(left: Expr, quantity: Expr) -> dict[Expr, Expr] | None:
     """Return what the free indices of a left-hand side stand for at a quantity; None if it is another."""
     if isinstance(left, Partial) and isinstance(quantity, Partial):
-        return _same_entry(left.v, quantity.v) if left.f == quantity.f else None
+        return same_entry(left.v, quantity.v) if left.f == quantity.f else None
     if not (isinstance(left, Indexed) and isinstance(quantity, Indexed) and left.base == quantity.base):
         return None
     names = {}

@@ -18,6 +18,7 @@ from derive.evaluation import Definitions, Problem
 from derive.network import Network, Objective, mean_cost, output
 from derive.quantities import L, a, l, x
 from derive.replay import replay
+from derive.theorems.acceleration import pulled_bending
 from derive.theorems.along import Along, activation_along, backward_along, forward_along, weighted_input_along
 from derive.theorems.backpropagation import Derived, input_gradient
 from derive.theorems.gauss_newton import (
@@ -30,6 +31,7 @@ from derive.theorems.gauss_newton import (
     weighted_outputs,
 )
 from derive.theorems.lemma1 import derive_in_general
+from derive.theorems.second_along import second_along, twice_along
 from derive.theorems.theorem import Part, Theorem
 
 INPUT_GRADIENT = "input_gradient"
@@ -38,6 +40,8 @@ JACOBIAN_PRODUCT = "jacobian_product"
 TRANSPOSED_PRODUCT = "transposed_product"
 HESSIAN_PRODUCT = "hessian_product"
 GAUSS_NEWTON_PRODUCT = "gauss_newton_product"
+SECOND_DERIVATIVE = "second_derivative_along"
+PULLED_BENDING = "pulled_bending"
 
 MAX_REPLAYED_DEPTH = 6  # of deeper networks the general equations are replayed alone
 
@@ -67,6 +71,7 @@ def further(
         curved.append(Item(moved, along))
     known, weighting = curved_outputs(network)
     letter = output_letter(network)
+    bending = pulled_bending(network)
     return {
         INPUT_GRADIENT: (
             *_items(filter(_is_delta, mean), of_cost),
@@ -80,6 +85,8 @@ def further(
         TRANSPOSED_PRODUCT: _transposed(network, a),
         HESSIAN_PRODUCT: (*forward, *curved),
         GAUSS_NEWTON_PRODUCT: (*forward, Item(weighting, known), *_transposed(network, letter)),
+        SECOND_DERIVATIVE: tuple(Item(*found) for found in twice_along(network)),
+        PULLED_BENDING: (Item(*bending), *_transposed(network, a)),
     }
 
 
@@ -202,5 +209,6 @@ def further_theorems(architecture: Architecture | None = None) -> tuple[Theorem,
         in_the_inputs(network, mean_cost(), "input-gradient", "The gradient"),
         in_the_inputs(network, output(network), "input-jacobian", "The Jacobian"),
         *(along_a_direction(kind) for kind in kinds),
+        second_along(),
         *(gauss_newton(kind) for kind in kinds),
     )

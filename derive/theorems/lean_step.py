@@ -24,8 +24,8 @@ from sympy import Add, Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Mul,
 from derive.calculus.derivation import Deriving, renamed
 from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
-from derive.network import Network, Objective
-from derive.quantities import F, Index, N, Partial, a, total
+from derive.network import Network, Objective, output
+from derive.quantities import F, Index, N, Partial, total
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.levenberg_marquardt import v
 from derive.theorems.theorem import Part
@@ -49,8 +49,11 @@ class LeanStep:
         return all(part.holds for part in self.parts)
 
 
-def lean_step(network: Network, rows: tuple[Derived, ...]) -> LeanStep:
-    """Derive J J^T from the derived rows of the Jacobian, and J^T v by the objective U."""
+def lean_step(network: Network, rows: tuple[Derived, ...], outputs: Objective | None = None) -> LeanStep:
+    """Derive J J^T from the derived rows of the Jacobian, and J^T v by the objective U.
+
+    ``outputs`` are those that the rows belong to, F if none are given.
+    """
     meanings = Meanings(rows)
     equations: list[Equation] = []
     parts: list[Part] = []
@@ -67,16 +70,18 @@ def lean_step(network: Network, rows: tuple[Derived, ...]) -> LeanStep:
             part = _sum_of_layer(meanings, entries, layer)
             parts.append(part)
             equations.append(part.equation)
-    back = backpropagation(network, weighed_outputs())
+    objective = outputs or output(network)
+    back = backpropagation(network, weighed_outputs(objective))
     moved = (derived.equation.lhs.v for derived in back if isinstance(derived.equation.lhs, Partial))
-    parts += [product_with_v(network, parameter) for parameter in moved]
+    parts += [product_with_v(network, parameter, objective) for parameter in moved]
     return LeanStep(tuple(equations), back, tuple(parts))
 
 
 class Meanings:
     """What a step may put in: the deltas of the rows, the sums (5.3) by what they are, and U."""
 
-    def __init__(self, rows: Sequence[Derived] = ()) -> None:
+    def __init__(self, rows: Sequence[Derived] = (), letter: IndexedBase = F) -> None:
+        self.letter = letter
         self.deltas = [derived.equation for derived in rows if isinstance(derived.equation.lhs, Indexed)]
         self.kronecker = [equation for equation in self.deltas if _is_kronecker(equation.rhs)]
         self.sums: dict[Expr, Expr] = {}
@@ -101,7 +106,7 @@ class Meanings:
 
     def depends(self, quantity: Expr, variable: Expr) -> bool:
         """Say that U and the outputs move with every parameter, and v with none."""
-        return bool(quantity == U or getattr(quantity, "base", None) == F)
+        return bool(quantity == U or getattr(quantity, "base", None) == self.letter)
 
     def put_in(self, work: Deriving) -> Deriving:
         """Put every Kronecker delta of (1.1) in its place."""
@@ -147,27 +152,28 @@ def _sum_of_layer(meanings: Meanings, rows: list[Equation], layer: int) -> Part:
 # -- the step by one backward pass ----------------------------------------------------------------------
 
 
-def weighed_outputs() -> Objective:
-    """Return U = sum_ic v_ic F_ic, whose derivatives are the entries of J^T v."""
-    i = Index("i", N)
+def weighed_outputs(outputs: Objective) -> Objective:
+    """Return U = sum_ic v_ic F_ic, or another output for F, whose derivatives are the entries of J^T v."""
+    i, (c,) = Index("i", N), outputs.extra
 
     def define(network: Network) -> Expr:
-        s, c = Index("i", N), network.index("c", network.depth)
-        return total(v[s, c] * a[network.depth, s, c], s, c)
+        s, d = Index("i", N), network.index("c", network.depth)
+        return total(v[s, d] * outputs.define(network).xreplace({outputs.i: s, c: d}), s, d)
 
     return Objective("weighed outputs", U, i, define, base=epsilon, over_samples=True)
 
 
-def product_with_v(network: Network, parameter: Expr) -> Part:
+def product_with_v(network: Network, parameter: Expr, outputs: Objective) -> Part:
     """Derive (5.4): dU/dp is the entry of J^T v that belongs to a parameter."""
     i, c = Index("i", N), network.index("c", network.depth)
-    meanings = Meanings()
-    meanings.outputs = total(v[i, c] * F[i, c], i, c)
+    letter = outputs.symbol.base
+    meanings = Meanings(letter=letter)
+    meanings.outputs = total(v[i, c] * letter[i, c], i, c)
     work = Deriving(Partial(U, parameter), meanings)
     work.step(DEFINITION, U, meanings.outputs)
-    work.open_derivatives(lambda f: bool(getattr(f, "base", None) == F))
+    work.open_derivatives(lambda f: bool(getattr(f, "base", None) == letter))
     s, d = Index("i", N), network.index("c", network.depth)
-    claimed = total(v[s, d] * Partial(F[s, d], parameter), s, d)
+    claimed = total(v[s, d] * Partial(letter[s, d], parameter), s, d)
     reason = "" if work.arrive(claimed) else "the two sides differ in their normal form"
     equation = Equation("5.4", "product with the transposed Jacobian", Partial(U, parameter), work.now)
     return Part(equation, work.done(), meanings, reason)

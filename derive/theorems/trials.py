@@ -12,6 +12,8 @@ With E = r - J h, the residual of the linear model at the step h,
 
 from __future__ import annotations
 
+from functools import cache
+
 from sympy import Expr, IndexedBase, Symbol
 
 from derive.calculus.derivation import Deriving
@@ -108,6 +110,7 @@ def _misfit(q: Expr) -> Expr:
     return r[q] - total(J[q, p] * h[p], p)
 
 
+@cache
 def trials() -> Theorem:
     """State and prove what further trials of the damping rest on."""
     step = step_equations()

@@ -43,6 +43,7 @@ ELEMENTWISE: dict[str, tuple[int, Callable[..., Expr]]] = {
     "arctan": (1, atan),
     "sign": (1, sign),
     "absolute": (1, magnitude),
+    "hypot": (2, lambda u, v: sqrt(u**2 + v**2)),
     "minimum": (2, minimum),
     "maximum": (2, Maximum),
     "less": (2, lambda u, v: relation("Lt", u, v)),

@@ -1,4 +1,4 @@
-"""The runs for the step of a loss that is no plain square: ``curved_step.py``.
+"""The runs for the step with J of a loss that is no plain square: ``curved_step.py``.
 
 The rows of J, r and K = H J are proved where a workspace makes them; K is computed from the whole of J, so
 there the blocks of J, once found right, are read as one array of letters.
@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sympy import Integer
+from sympy import Expr, Integer
 
 from derive.quantities import N, a, mu, y
 from derive.theorems import curved
 from derive.theorems import levenberg_marquardt as lm
+from derive.theorems.curved_trials import factor, ridge, share, shift
+from derive.theorems.trials import decrease
+from derive.verification.objects import Instance
 from derive.verification.values import Held, Memory, Refusal, View, place
 
 if TYPE_CHECKING:
     from derive.verification.entries import Entries, Run
 
 FILE = "curved_step.py"
+KIND = "StepWorkspace"
+LEAN = ("definite.py", "general.py", "gram_step.py", "normal_step.py")  # the files of the steps without J
 
 
 class CurvedEntries:
@@ -40,31 +45,127 @@ class CurvedEntries:
     def all(self) -> Iterator[tuple[str, str, Run]]:
         """Yield the file, the name and the run of everything that is proved."""
         yield FILE, "StepWorkspace.linearise", self.linearised
-        yield FILE, "StepWorkspace.at", lambda: self.linearised("at")
-        for name in ("solve_primal", "solve_dual", "solve"):
+        for weighed in (False, True):
+            yield FILE, "StepWorkspace.at", lambda weighed=weighed: self.linearised("at", weighed)  # type: ignore[misc]
+        yield FILE, "StepWorkspace.trial", self.trial
+        for name in ("solve_primal", "solve_dual"):
             yield FILE, name, lambda name=name: self.step(name)  # type: ignore[misc]
-        for name in ("lm_step", "lm_step_primal", "lm_step_dual"):
+        for name in ("lm_step_primal", "lm_step_dual"):
             yield FILE, name, lambda name=name: self.public_step(name)  # type: ignore[misc]
-        yield FILE, "move", self.moved
+        if not set(LEAN) & set(self.run.sources):
+            yield FILE, "lm_step", lambda: self.public_step("lm_step")
+            yield "damped.py", "damped_step", self.workspace_with_rows
 
-    def linearised(self, name: str = "linearise") -> None:
-        """Check J, K and r at p, in what is returned or in the workspace."""
+    def workspace_with_rows(self) -> None:
+        """Check that the workspace is the one with J where there is no other."""
+        found = self.run.call(self.run.function("damped.py", "damped_step"), [N], {})
+        if not isinstance(found, Instance) or found.kind.node.name != KIND:
+            raise Refusal("what is returned is not the workspace with J")
+
+    def linearised(self, name: str = "linearise", weighed: bool = False) -> None:
+        """Check J, K and r at p, in what is returned or in the workspace; with their factors, if any."""
         entries = self.entries
         if self.run.global_name(self.run.sources[FILE], "N_OUTPUTS") != entries.outputs:
             raise Refusal(f"N_OUTPUTS is not {entries.outputs}")
-        given = (entries.parameters(), entries.samples(a), entries.samples(y))
-        with_letters = {(FILE, "multiply_rows"): self._multiplied}
-        self.run.contracts = with_letters
+        at = factor[place(0, N), place(1, entries.outputs)]
+        t = Memory(entries.outputs, (N,), {(Integer(0), entries.outputs): Held(at, (N, entries.outputs))})
+        given = [entries.parameters(), entries.samples(a), entries.samples(y)]
+        given += [t.whole()] if weighed else []
+        done: list[str] = []
+
+        def weigh(*arguments: Any) -> None:
+            names = self.run.bind(self.run.function(FILE, "weigh_rows"), arguments)
+            entries.check_blocks(names["J"], "U", (N, *self.rows))
+            entries.holds(names["r"], self.slope, "r")
+            if names["t"] is not given[-1] or not weighed:
+                raise Refusal("the factors are not t")
+            done.append("weighed")
+
+        def multiplied(*arguments: Any) -> Any:
+            if ("weighed" in done) != weighed:
+                raise Refusal("K is not made of the rows with their factors")
+            return self._multiplied(*arguments)
+
+        def slope(*arguments: Any) -> None:
+            names = self.run.bind(self.run.function(FILE, "slope_of"), arguments)
+            own = {array: self.run.attribute(made, array) for array in "Jrg"}
+            if any(names[array] is not own[array] for array in "Jrg") or names["p"] is not given[0]:
+                raise Refusal("the slope is not made of p, J and r")
+            if names["ridge"] != ridge:
+                raise Refusal("the slope is not made with the ridge")
+            done.append("slope")
+
+        self.run.contracts = {
+            (FILE, "weigh_rows"): weigh,
+            (FILE, "multiply_rows"): multiplied,
+            (FILE, "slope_of"): slope,
+            ("model.py", "check_factors"): lambda *_: None,
+        }
         try:
-            made = entries.made("StepWorkspace", FILE)
+            made = entries.made(KIND, FILE)
+            made.attributes["ridge"] = ridge
             result = entries.method(made, name, *given)
             if name == "at":
                 result = tuple(self.run.attribute(made, array) for array in "JKr")
+                if "slope" not in done or self.run.attribute(made, "p") is not given[0]:
+                    raise Refusal("the workspace does not keep p and the slope there")
         finally:
             self.run.contracts = {}
         if not isinstance(result, tuple) or len(result) != 3:
             raise Refusal("expected J, K and r")
         self._check(*result)
+
+    def trial(self) -> None:
+        """Check that h comes from one of the two systems, for mu and the ridge, and (2.28)."""
+        entries = self.entries
+        made, p = entries.made(KIND, FILE), entries.parameters()
+        made.attributes |= {"ridge": ridge, "p": p}
+        own = {array: self.run.attribute(made, array) for array in "JKrgh"}
+        h = entries.vector(lm.h, entries.count)
+
+        def bound(name: str, arguments: Any) -> dict[str, Any]:
+            names = self.run.bind(self.run.function(FILE, name), arguments)
+            wanted: dict[str, Any] = {**own, "p": p, "shift": shift, "share": share}
+            for key, value in names.items():
+                if value is not wanted[key] and (isinstance(value, View) or value != wanted[key]):
+                    raise Refusal(f"{name} is not given {key}")
+            return names
+
+        def primal(*arguments: Any) -> View:
+            bound("primal_step", arguments)
+            return h
+
+        def dual(*arguments: Any) -> None:
+            into = bound("dual_step", arguments)["h"]
+            into.memory.held[Integer(0), entries.count] = h.memory.held[Integer(0), entries.count]
+
+        def predicted(*arguments: Any) -> Expr:
+            names = self.run.bind(self.run.function("model.py", "predicted_decrease"), arguments)
+            if names["g"] is not own["g"] or names["h"].read() != h.read() or names["mu"] != mu:
+                raise Refusal("the decrease is predicted from something other than g, h and mu")
+            return decrease
+
+        def shares(*arguments: Any) -> tuple[Expr, Expr]:
+            names = self.run.bind(self.run.function("model.py", "shares"), arguments)
+            if names != {"mu": mu, "ridge": ridge}:
+                raise Refusal("the shares are not those of mu and the ridge")
+            return shift, share
+
+        self.run.contracts = {
+            (FILE, "primal_step"): primal,
+            (FILE, "dual_step"): dual,
+            ("model.py", "shares"): shares,
+            ("model.py", "predicted_decrease"): predicted,
+        }
+        try:
+            result = entries.method(made, "trial", mu)
+            slope = entries.method(made, "slope")
+        finally:
+            self.run.contracts = {}
+        if not isinstance(result, View) or result.read() != h.read() or slope is not own["g"]:
+            raise Refusal("what is returned is not h, or not the slope")
+        if made.attributes.get("decrease") != decrease:
+            raise Refusal("decrease is not that of (2.28)")
 
     def _multiplied(self, J: Any, *more: Any) -> Any:
         """Run ``multiply_rows`` on letters for J, whose blocks have been found right."""
@@ -109,33 +210,6 @@ class CurvedEntries:
         result = self.run.call(self.run.function(FILE, name), given, {})
         self.entries.is_letter(result, lm.p_new[place(0, lm.s)], "p + h")
 
-    def moved(self) -> None:
-        """Check the step of the training loop: from p, with J, K and r, into what is given."""
-        entries = self.entries
-        p, p_new, new = entries.parameters(), Memory(entries.count).whole(), self._new()
-        work = entries.made("StepWorkspace", FILE)
-        wanted = (p, *(self.run.attribute(work, name) for name in "JKr"), mu)
-
-        def solved(*arguments: Any) -> View:
-            if len(arguments) != 5 or any(g is not w for g, w in zip(arguments, wanted, strict=True)):
-                raise Refusal("the step is not solved from p, J, K, r and mu")
-            return new
-
-        self.run.contracts = {(FILE, "solve"): solved}
-        try:
-            result = self.run.call(self.run.function(FILE, "move"), [work, p, mu, p_new], {})
-        finally:
-            self.run.contracts = {}
-        held = p_new.memory.held.get((p_new.start, p_new.stop))
-        if not isinstance(held, Held) or held.expr != new.read().expr or result is False:
-            raise Refusal("p_new does not hold the step")
-
-    def _new(self) -> View:
-        memory = Memory(self.entries.count, constant=True)
-        letter = lm.p_new[place(0, self.entries.count)]
-        memory.held[Integer(0), self.entries.count] = Held(letter, (self.entries.count,))
-        return memory.whole()
-
     def public_step(self, name: str) -> None:
         """Check that a step is taken with J, K and r at p."""
         entries = self.entries
@@ -149,10 +223,9 @@ class CurvedEntries:
                 raise Refusal("the damping is not mu")
             return moved
 
-        self.run.contracts = {
-            (FILE, f"solve{name.removeprefix('lm_step')}"): solved,
-            (FILE, "multiply_rows"): self._multiplied,
-        }
+        ways = ("_primal", "_dual") if name == "lm_step" else (name.removeprefix("lm_step"),)
+        self.run.contracts = {(FILE, f"solve{way}"): solved for way in ways}
+        self.run.contracts[FILE, "multiply_rows"] = self._multiplied
         try:
             given = [p, entries.samples(a), entries.samples(y), mu]
             result = self.run.call(self.run.function(FILE, name), given, {})

@@ -45,6 +45,9 @@ class Expressions:
                 return self.lookup(frame, name)
             case ast.Constant(value=value):
                 return _constant(value)
+            case ast.Dict(keys=keys, values=values) if all(_is_word(key) for key in keys):
+                words = (self.evaluate(key, frame) for key in keys if key is not None)
+                return dict(zip(words, (self.evaluate(value, frame) for value in values), strict=True))
             case ast.Tuple(elts=elements):
                 return tuple(self._spread(elements, frame))
             case ast.Attribute(value=value, attr=name):
@@ -53,6 +56,9 @@ class Expressions:
                 return self._subscript(self.evaluate(value, frame), index, frame)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self._scalar(operand, frame)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                decided = self.evaluate(operand, frame)
+                return not decided if isinstance(decided, bool) else UNKNOWN
             case ast.BinOp(left=left, op=operator, right=right):
                 return self._binary(type(operator).__name__, left, right, frame)
             case ast.Compare(left=left, ops=[operator], comparators=[right]):
@@ -103,6 +109,8 @@ class Expressions:
             return (left is right) == isinstance(operator, ast.Is)
         if isinstance(left, Expr) and isinstance(right, Expr):
             name = type(operator).__name__
+            if isinstance(operator, (ast.Eq, ast.NotEq)) and (left - right).is_zero is not None:
+                return bool((left - right).is_zero) == isinstance(operator, ast.Eq)
             return relation(name, left, right) if name in ("Lt", "LtE", "Gt", "GtE") else UNKNOWN
         if isinstance(left, tuple) and isinstance(right, tuple) and isinstance(operator, (ast.Eq, ast.NotEq)):
             return (left == right) == isinstance(operator, ast.Eq)
@@ -137,6 +145,11 @@ class Expressions:
             if isinstance(at, Integer) and -len(value) <= at < len(value):
                 return value[int(at)]
             raise Refusal(f"takes entry {at} of {len(value)}")
+        if isinstance(value, dict):
+            word = self.evaluate(index, frame)
+            if isinstance(word, str) and word in value:
+                return value[word]
+            raise Refusal("takes an entry of a dictionary that it does not have")
         if not isinstance(value, View):
             raise Refusal("takes entries of what is not an array")
         parts = index.elts if isinstance(index, ast.Tuple) else [index]
@@ -231,6 +244,10 @@ class Expressions:
             case ["math", function], [Expr() as value] if function in SCALAR:
                 return SCALAR[function](value)
         raise Refusal(f"{name.removeprefix('builtins.')} is not known here")
+
+
+def _is_word(key: ast.expr | None) -> bool:
+    return isinstance(key, ast.Constant) and isinstance(key.value, str)
 
 
 def _constant(value: object) -> Any:

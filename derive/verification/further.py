@@ -26,6 +26,7 @@ from derive.theorems.further import (
     INPUT_GRADIENT,
     INPUT_JACOBIAN,
     JACOBIAN_PRODUCT,
+    PULLED_BENDING,
     TRANSPOSED_PRODUCT,
 )
 from derive.verification.entries import Entries, Run
@@ -38,6 +39,7 @@ _FILLS = {
     TRANSPOSED_PRODUCT: "backpropagate_outputs",
     HESSIAN_PRODUCT: "differentiate_gradient",
     GAUSS_NEWTON_PRODUCT: "multiply_gauss_newton",
+    PULLED_BENDING: "pull_back_bending",
 }
 
 
@@ -126,16 +128,16 @@ class FurtherEntries(Entries):
     def _workspace(self, key: str) -> None:
         """Check a method, into the workspace's own array and, where it can, into one that is given."""
         kind, method = _WORKSPACES[key]
-        self._check(key, self.method(self._of(kind), method, *self._given(key)))
+        self.check(key, self.method(self._of(kind), method, *self._given(key)))
         if key in (HESSIAN_PRODUCT, GAUSS_NEWTON_PRODUCT):
             out = Memory(self.count).whole()
             result = self.method(self._of(kind), method, *self._given(key), out=out)
             self._same(result, out)
-            self._check(key, result)
+            self.check(key, result)
 
     def _function(self, key: str) -> None:
         function = self.run.function(self.file, key)
-        self._check(key, self.run.call(function, self._given(key), {}))
+        self.check(key, self.run.call(function, self._given(key), {}))
 
     def _of(self, kind: str) -> Instance:
         found = self.run.global_name(self.run.sources[self.file], kind)
@@ -143,7 +145,7 @@ class FurtherEntries(Entries):
             raise Refusal(f"{self.file} has no class {kind}")
         return self.run.create(found, [N, FLOAT], {})
 
-    def _check(self, key: str, result: Any) -> None:
+    def check(self, key: str, result: Any) -> None:
         """Compare what is returned with the derived quantity: a whole array, or every block in its place."""
         what = key.replace("_", " ")
         if key not in _FILLS:

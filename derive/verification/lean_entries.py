@@ -138,7 +138,8 @@ class FlatEntries(LeanEntries):
         self.knowledge.add(known(plainly(primal_decrease()), lambda q: ()))
         made = Instance(self.kind("normal_step.py", "NormalStep"))
         solution = self.vector(lm.h, lm.s)
-        made.attributes["g"] = self.vector(lm.g, lm.s)
+        made.attributes["g"], made.attributes["ridge"] = self.vector(lm.g, lm.s), Integer(0)
+        made.attributes["scaling"] = None
         made.attributes["system"] = Instance(self.kind("definite.py", "ShiftedSystem"))
         contract = self.system(lambda matrix, right: None, lambda: solution)
         contract["definite.py", "ShiftedSystem.at"](solution, solution)  # NormalStep.at has done that
@@ -169,6 +170,8 @@ def _shifted(damped: Expr, matrix: Expr) -> None:
 class GramEntries(LeanEntries):
     """GramStep: J J^T, r, and h = J^T v."""
 
+    taking, public = ("damped.py", "take"), "lm_step.py"  # where p + h is taken, and where lm_step is
+
     def lean(self) -> Iterator[tuple[str, str, Run]]:
         """Yield what is proved."""
         self.letters_of_step()
@@ -177,8 +180,6 @@ class GramEntries(LeanEntries):
             ("gram_step.py", "GramStep.at", self.steps),
             ("damped.py", "step_by_gram_matrix", lambda: self.whole_step("Gram")),
             ("damped.py", "step_by_normal_matrix", lambda: self.whole_step("Normal")),
-            ("damped.py", "move", lambda: self.moved("Gram")),
-            ("damped.py", "move", lambda: self.moved("Normal")),
             ("lm_step.py", "lm_step", self.public_step_by_sizes),
         )
 
@@ -284,7 +285,7 @@ class GramEntries(LeanEntries):
                 (file, f"{kind}.__init__"): made,
                 (file, f"{kind}.at"): at,
                 (file, f"{kind}.trial"): trial,
-                ("damped.py", "take"): take,
+                self.taking: take,
             }
         )
         try:
@@ -294,39 +295,6 @@ class GramEntries(LeanEntries):
             self.agree({})
         if len(moved) != 1 or result is not moved[0]:
             raise Refusal("what is returned is not p + h")
-
-    def moved(self, form: str) -> None:
-        """Check the step of the training loop: p, by the h for the damping mu, into what is given."""
-        p, p_new, h = self.parameters(), Memory(self.count).whole(), self.vector(lm.h, lm.s)
-        called: list[bool] = []
-
-        def trial(*arguments: Any) -> View:
-            if arguments != (mu,):
-                raise Refusal("the damping is not mu")
-            return h
-
-        def take(*arguments: Any) -> None:
-            if len(arguments) != 3 or any(
-                got is not want for got, want in zip(arguments, (p, h, p_new), strict=True)
-            ):
-                raise Refusal("the step is not taken from p by h into p_new")
-            called.append(True)
-
-        file, kind = f"{form.lower()}_step.py", f"{form}Step"
-        self.agree(
-            {
-                (file, f"{kind}.__init__"): lambda *_: None,
-                (file, f"{kind}.trial"): trial,
-                ("damped.py", "take"): take,
-            }
-        )
-        try:
-            work = self.run.create(self.kind(file, kind), [N], {})
-            result = self.run.call(self.run.function("damped.py", "move"), [work, p, mu, p_new], {})
-        finally:
-            self.agree({})
-        if len(called) != 1 or result is not True:
-            raise Refusal("the step is not taken, or not said to be")
 
     def public_step_by_sizes(self) -> None:
         """Check that lm_step takes one of the two steps, from what it is given."""
@@ -346,7 +314,7 @@ class GramEntries(LeanEntries):
         forms = ("gram", "normal")
         self.agree({("damped.py", f"step_by_{form}_matrix"): step for form in forms})
         try:
-            result = self.run.call(self.run.function("lm_step.py", "lm_step"), [p, X, Y, mu], {})
+            result = self.run.call(self.run.function(self.public, "lm_step"), [p, X, Y, mu], {})
         finally:
             self.agree({})
         if result is not moved:

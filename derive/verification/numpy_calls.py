@@ -51,6 +51,9 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
             if not arrow or not isinstance(arguments[0], str):
                 raise Refusal("np.einsum: expected subscripts with an arrow")
             return _array(name, arguments[1]).diagonal(before, after)
+        case "diagonal":
+            _only(name, arguments, 1, keywords)
+            return _array(name, arguments[0]).diagonal("ii", "i")
         case "linalg.solve":
             _only(name, arguments, 2, keywords)
             return _solve(run, *(_array(name, argument).read() for argument in arguments))
@@ -116,12 +119,21 @@ def _copyto(run: Interpreter, arguments: list[Any], keywords: dict[str, Any]) ->
         value = Value(source, groups)
     if len(value.axes) > len(target.axes):
         raise Refusal("np.copyto: shapes do not fit")
-    if len(value.axes) < len(target.axes):  # the same for every place on the leading axes
-        missing = target.axes[: len(target.axes) - len(value.axes)]
-        ahead = tuple(tuple(target.leaves[leaf] for leaf in axis) for axis in missing)
-        axes = (*ahead, *value.axes)
-        value = Value(renamed(value, places(axes, 0)[sum(map(len, ahead)) :]), axes)
-    run.store(target, target.filled(value))
+    run.store(target, target.filled(_repeated(value, target)))
+
+
+def _repeated(value: Value, target: View) -> Value:
+    """Return a value that is the same for every place on the axes that it lacks, or has with length one."""
+    wanted = [tuple(target.leaves[leaf] for leaf in axis) for axis in target.axes]
+    given = [*(() for _ in range(len(wanted) - len(value.axes))), *value.axes]
+    axes = tuple(have or want for have, want in zip(given, wanted, strict=True))
+    if axes == value.axes:
+        return value
+    everywhere, begun, own = places(axes, 0), 0, []
+    for have, axis in zip(given, axes, strict=True):
+        own += everywhere[begun : begun + len(axis)] if have else []
+        begun += len(axis)
+    return Value(renamed(value, own), axes)
 
 
 def _solve(run: Interpreter, matrix: Value, right: Value) -> View:

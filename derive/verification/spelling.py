@@ -24,6 +24,7 @@ from sympy import (
     erf,
     exp,
 )
+from sympy.codegen.cfunctions import hypot
 
 from derive.activations.functions import Above, NormalCdf, expm1, log1p
 from derive.quantities import Greatest, Partial
@@ -48,6 +49,7 @@ _SPELLED = {
     exp: Exponential,
     expm1: ELEMENTWISE["expm1"][1],
     log1p: ELEMENTWISE["log1p"][1],
+    hypot: ELEMENTWISE["hypot"][1],
     NormalCdf: NormalLaw,
     erf: ErrorFunction,
     Abs: magnitude,

@@ -12,13 +12,14 @@ from pathlib import Path
 from derive.architecture import Architecture
 from derive.costs import QUADRATIC
 from derive.errors import NotProvedError, UserError
-from derive.extras import module, parse
+from derive.extras import ACCELERATION, checked, module, parse
 from derive.program.lowering import plainly
 from derive.proof import Proof, prove
-from derive.special import definite_source
+from derive.special import definite_source, general_source
 from derive.special import source as special_source
 from derive.theorems.descent import descent_update
-from derive.verification.curved import FILE as CURVED
+from derive.verification.acceleration import AccelerationEntries
+from derive.verification.curved_runs import curved_runs, needed_files
 from derive.verification.entries import Entries
 from derive.verification.expected import Knowledge, array_equations
 from derive.verification.further import Further, FurtherEntries
@@ -26,9 +27,12 @@ from derive.verification.interpreter import Interpreter
 from derive.verification.lean_runs import FILES, lean_runs
 from derive.verification.objects import Located, Skipped, Trace
 from derive.verification.report import Finding, Proved, Report
+from derive.verification.robust import FILE as ROBUST
+from derive.verification.robust import robust_runs
 from derive.verification.scalars import check_sample_steps, scalar_knowledge
 from derive.verification.scope import UNPROVED, functions
 from derive.verification.source import Source, SourceError, read_source
+from derive.verification.sweeps import IterationEntries, SweepEntries
 from derive.verification.values import Refusal
 from derive.version import MARKER
 
@@ -47,14 +51,14 @@ class Verifier:
     def __init__(self, proof: Proof, extras: Sequence[str] = ()) -> None:
         proof.require()
         self.proof = proof
-        self.extras = tuple(extras)
+        self.extras = checked(extras)
         self.arrays = Knowledge(proof, array_equations(proof))
         self.descent = Knowledge(proof, [plainly(descent_update())])
 
     @cached_property
     def further(self) -> tuple[Further, ...]:
         """The equations of each further module."""
-        return tuple(Further(self.proof, extra) for extra in self.extras)
+        return tuple(Further(self.proof, extra) for extra in self.extras if extra != "matrix-free")
 
     @cached_property
     def scalars(self) -> Knowledge:
@@ -91,8 +95,8 @@ def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
         if name in sources and not _carried(files[name], carried()):
             message = "differs from the functions that packages carry, which are trusted as they stand"
             findings.append(Finding(name, 1, "", "", message))
-    lean = FILES if proof.lean is not None else ()
-    curved = () if proof.curved is None else (CURVED,)
+    lean = (*FILES, ROBUST) if proof.lean is not None else ()
+    curved = () if proof.curved is None else needed_files(files)
     needed = (*NEEDED, *lean, *curved, *map(module, verifier.extras))
     missing = [name for name in needed if name not in files]
     findings += [Finding(name, 1, "", "", "is missing") for name in missing]
@@ -106,10 +110,27 @@ def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
     runs = [arrays, descent]
     for further in verifier.further:
         runs.append(Interpreter(sources, further.knowledge))
-        for file, name, run in FurtherEntries(runs[-1], further, proof).all():
+        kind = AccelerationEntries if further.extra == ACCELERATION else FurtherEntries
+        added = kind(runs[-1], further, proof)
+        listed = [*added.all(), *(SweepEntries(added).all() if further.extra == "products" else ())]
+        for file, name, run in listed:
             _attempt(findings, sources, file, name, run)
+    if "matrix-free" in verifier.extras:
+        iteration = IterationEntries(sources, proof)
+        for file, name, run in iteration.all():
+            _attempt(findings, sources, file, name, run)
+        runs += iteration.runs
     if proof.lean is not None:
         more, entries = lean_runs(sources, proof)
+        runs += more
+        for file, name, run in entries:
+            _attempt(findings, sources, file, name, run)
+        more, entries = robust_runs(sources, proof)
+        runs += more
+        for file, name, run in entries:
+            _attempt(findings, sources, file, name, run)
+    if proof.curved is not None:
+        more, entries = curved_runs(sources, proof, verifier.arrays.kept)
         runs += more
         for file, name, run in entries:
             _attempt(findings, sources, file, name, run)
@@ -179,6 +200,10 @@ def verify_directory(directory: Path, note: Callable[[Proof], None] | None = Non
     Raises:
         UserError: if there is no package, or its header names no architecture.
     """
+    if directory.is_dir() and any(directory.glob("*.[ch]")):
+        from derive.verification.c_directory import verify_c_directory
+
+        return verify_c_directory(directory, note)
     files = read_package(directory)
     architecture, extras = made_from(files, directory)
     proof = prove(architecture, brute_force=False)
@@ -262,6 +287,8 @@ def _architecture(line: str, directory: Path) -> tuple[Architecture, tuple[str, 
                     own.append(formula)
                 case ["--with", extras, *words]:
                     pass
+                case ["--target", "c", *words]:
+                    pass
                 case _:
                     raise ValueError
     except ValueError:
@@ -272,7 +299,7 @@ def _architecture(line: str, directory: Path) -> tuple[Architecture, tuple[str, 
     return Architecture.parse(text, cost, own), parse(extras) if extras else ()
 
 
-TRUSTED = {"special.py": special_source, "definite.py": definite_source}
+TRUSTED = {"special.py": special_source, "definite.py": definite_source, "general.py": general_source}
 
 
 def _carried(text: str, source: str) -> bool:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 5a54b1c9802bf1d16496eda0866fe62e384a89131d76b0c85eec882953e21d81
+# b5a59fc4cd4031de759a9c0deb35da3a94f8bbfbc369246a4ccd3f0d5a5cc2f7
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from .definite import ShiftedSystem
 from .forward import propagate
+from .normal_step import predicted_decrease as decrease_of_step
 from .parameters import (
     N_PARAMETERS,
     Array,
@@ -28,6 +29,7 @@ from .parameters import (
     check_shapes,
     unpack,
 )
+from .ridge import effective_parameters, shifts, slope_with_ridge, step_with_ridge
 
 
 def gram_matrix(
@@ -111,6 +113,70 @@ def predicted_decrease(r: Array, v: Array, mu: float) -> float:
     return float(decrease)
 
 
+def weigh(r: Array, Q: Array, t: Array) -> None:
+    """Give J J^T, (N, N) for each two outputs, and r the factors t (N, 1) of the rows."""
+    # (5.10) JJt_icsd = t_ic JJ_icsd t_sd
+    np.multiply(Q, t.T[:, :, None, None], out=Q)  # (5.10)
+    np.multiply(Q, t.T, out=Q)  # (5.10)
+    # (5.10) rt_ic = r_ic t_ic
+    np.multiply(r, t.T, out=r)  # (5.10)
+
+
+def weigh_vector(v: Array, t: Array, tv: Array) -> None:
+    """Fill tv with v (1, N) times the factors t (N, 1) of the rows."""
+    # (5.10) tv_ic = t_ic v_ic
+    np.multiply(t.T, v, out=tv)  # (5.10)
+
+
+def outputs_along(
+    X: Array,
+    Jp: Array,
+    weights: Arrays,
+    activations: Arrays,
+    work: Arrays,
+) -> None:
+    """Fill Jp (1, N) with J p: how the outputs move as p moves along itself."""
+    W2, b2, W3, b3 = weights
+    a2, _ = activations
+    Ra2, t1, t2, Ra3, t3 = work
+    # (7.1) Rz[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
+    np.matmul(X, W2.T, out=Ra2)  # (7.1)
+    np.add(Ra2, b2, out=Ra2)  # (7.1)
+    # (7.2) Ra[2]_ij = s'(z[2]_ij) Rz[2]_ij; s' by (1.5)
+    np.subtract(1.0, a2, out=t1)  # (7.2)
+    np.multiply(Ra2, t1, out=Ra2)  # (7.2)
+    np.add(1.0, a2, out=t2)  # (7.2)
+    np.multiply(Ra2, t2, out=Ra2)  # (7.2)
+    # (7.1) Rz[3]_ij = sum_k w[3]_jk Ra[2]_ik + sum_k w[3]_jk a[2]_ik + b[3]_j
+    np.matmul(Ra2, W3.T, out=Ra3)  # (7.1)
+    np.matmul(a2, W3.T, out=t3)  # (7.1)
+    np.add(Ra3, t3, out=Ra3)  # (7.1)
+    np.add(Ra3, b3, out=Ra3)  # (7.1)
+    # (7.2) Ra[3]_ij = s'(z[3]_ij) Rz[3]_ij; s' by (1.5)
+    # (5.15) Jp_ic = Ra[3]_ic
+    np.copyto(Jp, Ra3.T)  # (5.15)
+
+
+class Ahead:
+    """Memory for J p of n_samples samples, which only a ridge needs."""
+
+    def __init__(self, n_samples: int, dtype: Any) -> None:
+        memory = allocate(n_samples, (20, 20), dtype)
+        self.work: Arrays = (
+            carve(memory[0], n_samples, 20),  # Ra2
+            carve(memory[1], n_samples, 20),  # t1
+            carve(memory[1], n_samples, 20),  # t2
+            carve(memory[1], n_samples, 1),  # Ra3
+            carve(memory[0], n_samples, 1),  # t3
+        )
+        self.Jp = np.empty((1, n_samples))
+
+    def product(self, X: Array, weights: Arrays, activations: Arrays) -> Array:
+        """Return J p, (1, N)."""
+        outputs_along(X, self.Jp, weights, activations, self.work)
+        return self.Jp
+
+
 class GramStep:
     """Levenberg-Marquardt steps for n_samples samples from the dual system, N 1 by N 1.
 
@@ -152,25 +218,115 @@ class GramStep:
         self.step = unpack(self.h)
         self.weights = Views(dtype)
         self.system = ShiftedSystem()
+        self.tv = np.empty((1, n_samples))
+        self.dtype = dtype
+        self.ridge = 0.0
         self.decrease = 0.0
+        self.ahead: Ahead | None = None
+        self.downhill: Array | None = None
+        self.known = False  # whether ``downhill`` is the slope at this point
 
-    def at(self, p: Array, X: Array, Y: Array) -> None:
-        """Go to p; p, X and Y must stay as they are as long as steps from here are asked for."""
+    def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
+        """Go to p; p, X, Y and t must stay as they are as long as steps from here are asked for.
+
+        t (N, 1) are factors of the rows of J and r, square roots of weights. The objective is
+        ||t r||^2 + ridge ||p||^2 with the attribute ``ridge``, to be set before.
+        """
         check_shapes(self.n_samples, X, Y)
-        self.p, self.X = p, X
+        if t is not None and t.shape != Y.shape:
+            raise ValueError(f"t: expected shape {Y.shape}, got {t.shape}")
+        self.p, self.X, self.t, self.known = p, X, t, False
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
         gram_matrix(X, Y, self.r, weights, self.activations, self.work, self.squares)
-        self.system.at(self.gram, self.r.reshape(-1))
+        if t is not None:
+            weigh(self.r, self.squares[2], t)
+        right = self.r.reshape(-1)
+        if self.ridge == 0.0:
+            self.system.at(self.gram, right)
+        else:
+            self.system.at(self.gram, right, self.product_with_p(weights).reshape(-1))
+
+    def product_with_p(self, weights: Arrays) -> Array:
+        """Return J p, weighed as r is, (1, N)."""
+        if self.ahead is None:
+            self.ahead = Ahead(self.n_samples, self.dtype)
+        product = self.ahead.product(self.X, weights, self.activations)
+        if self.t is not None:
+            weigh_vector(product, self.t, product)
+        return product
+
+    def pull(self, v: Array, blocks: Arrays) -> None:
+        """Fill the blocks of an array over p with J^T t v, for v (1, N)."""
+        weights = self.weights.of(self.p)
+        if self.t is not None:
+            weigh_vector(v, self.t, self.tv)
+            v = self.tv
+        pull_back(self.X, v, weights, self.activations, self.back, blocks)
+
+    def slope(self) -> Array:
+        """Return J^T t^2 r - ridge p, (s,), minus half of the objective's gradient at this point.
+
+        The first call at a point takes a backward pass; at the next point it is overwritten.
+        """
+        if self.downhill is None:
+            self.downhill = np.empty(N_PARAMETERS, self.dtype)
+        if not self.known:
+            self.pull(self.r, unpack(self.downhill))
+            if self.ridge != 0.0:
+                slope_with_ridge(self.p, self.downhill, self.ridge)
+            self.known = True
+        return self.downhill
+
+    def columns(self) -> Array | None:
+        """Return None: the dual system has no columns of J at hand."""
+        return None
+
+    def strong_damping(self) -> float:
+        """Return a damping that makes steps short: the trace of J J^T."""
+        return float(np.trace(self.gram))
+
+    def effective_parameters(self, ridge: float) -> float:
+        """Return gamma, how many parameters the samples determine at this point, for a ridge > 0.
+
+        It is tr(S (S + ridge I)^-1) for S = J^T t^2 J; the eigenvalues are taken without a ridge, and the
+        first call at a point diagonalises.
+        """
+        values, _, _ = self.system.diagonalise()
+        return effective_parameters(values, ridge)
 
     def trial(self, mu: float) -> Array | None:
         """Return the step h, (s,), for damping mu, overwritten by the next; None if float64 has no solution.
 
-        ``decrease`` is then what the step should take off the sum of squares ||r||^2.
+        ``decrease`` is then what the step should take off the objective.
         """
+        if self.ridge != 0.0:
+            return self.trial_with_ridge(mu)
         v = self.system.solve(mu)
         if v is not None:
-            weights = self.weights.of(self.p)
-            pull_back(self.X, v.reshape(self.r.shape), weights, self.activations, self.back, self.step)
+            self.pull(v.reshape(self.r.shape), self.step)
             self.decrease = predicted_decrease(self.r.reshape(-1), v, mu)
         return None if v is None else self.h
+
+    def trial_with_ridge(self, mu: float) -> Array | None:
+        """Return the step where there is a ridge."""
+        shift, share = shifts(mu, self.ridge)
+        v = self.system.solve(shift, share)
+        if v is not None:
+            self.pull(v.reshape(self.r.shape), self.step)
+            step_with_ridge(self.p, self.h, share)
+            self.decrease = decrease_of_step(self.slope(), self.h, mu)
+        return None if v is None else self.h
+
+    def other(self, mu: float, u: Array, blocks: Arrays) -> bool:
+        """Fill blocks over p with J^T t v, where v solves the system of ``trial`` with u (1, N) for t r.
+
+        False, and nothing filled, if float64 has no solution.
+        """
+        shift = mu
+        if self.ridge != 0.0:
+            shift, _ = shifts(mu, self.ridge)
+        v = self.system.solve_other(shift, u.reshape(-1))
+        if v is not None:
+            self.pull(v.reshape(self.r.shape), blocks)
+        return v is not None

@@ -2,154 +2,71 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 5a54b1c9802bf1d16496eda0866fe62e384a89131d76b0c85eec882953e21d81
+# b5a59fc4cd4031de759a9c0deb35da3a94f8bbfbc369246a4ccd3f0d5a5cc2f7
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 1-20:tanh-1:linear.
 
-Which damping is tried next and when to stop is decided here. The step, and the decrease that it predicts,
-must come from the workspace, which is proved.
+Which step is taken and when to stop is decided here. The step, and the decrease that it predicts, must come
+from the workspace, which is proved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite, nan
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .damped import damped_step, move
-from .forward import ForwardWorkspace, subtract_output
-from .gradient import GradientWorkspace
-from .gram_step import GramStep
-from .lm_step import N_OUTPUTS, check_system
-from .normal_step import MEMORY
-from .parameters import N_PARAMETERS, Array, as_parameters, as_samples
+from .damped import take
+from .damping import RULES, Damping
+from .fit import MEMORY, Fit, as_weights
+from .history import Record, Validation, restored, saved
+from .parameters import Array, as_parameters, as_samples
 from .train import Callback, StopReason, TrainingResult, _check
 
-DAMPING = ("marquardt", "nielsen")
-STATE = ("p", "rule", "influential", "scale", "history", "best", "validation")
 
+class Search:
+    """Looks for a step downhill from p, and keeps what the last trial found."""
 
-class Record(NamedTuple):
-    """What is kept of an accepted step: mu, gain ratio and evaluations are those after it."""
+    def __init__(self, fit: Fit, rule: Damping, ftol: float, allowed: int) -> None:
+        self.fit, self.rule, self.allowed = fit, rule, allowed
+        self.ftol = max(ftol, fit.least) if ftol > 0.0 else 0.0
+        self.cost, self.gain_ratio, self.evaluations = np.inf, nan, 0
 
-    step: int
-    cost: float
-    mu: float
-    gain_ratio: float
-    gradient_norm: float
-    evaluations: int
+    def downhill(
+        self, p: Array, cost: float, moved: Array, stationary: Callable[[], bool]
+    ) -> StopReason | None:
+        """Fill ``moved`` with a p of lower cost, or say why none is looked for any more.
 
-
-class _Damping:
-    """The damping mu, and by what rule it follows the trials."""
-
-    def __init__(self, rule: str, mu: float, nu: float, least: float) -> None:
-        self.rule, self.mu, self.nu, self.least = rule, mu, nu, least
-
-    def accepted(self, gain_ratio: float) -> None:
-        """Lower the damping after a step downhill."""
-        if self.rule == "nielsen":
-            ratio = min(max(gain_ratio, 0.0), 1.0)
-            self.mu *= max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
-            self.nu = 2.0
-        else:
-            self.mu /= 10.0
-        self.mu = max(self.mu, self.least)
-
-    def rejected(self) -> None:
-        """Raise the damping after any other."""
-        if self.rule == "nielsen":
-            self.mu *= self.nu
-            self.nu *= 2.0
-        else:
-            self.mu *= 10.0
-
-
-class _Fit:
-    """The samples of a run, and what must be known of a point before one may call it a minimum."""
-
-    def __init__(self, X: Array, Y: Array, memory: int, dtype: Any) -> None:
-        self.X, self.Y = X, Y
-        check_system(min(len(X) * N_OUTPUTS, N_PARAMETERS))
-        self.work = damped_step(len(X), memory, dtype)
-        self.forward = ForwardWorkspace(len(X), dtype)
-        self.backward = GradientWorkspace(len(X), dtype)
-        precision = np.finfo(dtype)
-        self.least = 4.0 * float(precision.eps)
-        self.flat = 1e-4 if precision.bits == 64 else 1e-2
-        self.scale = 1.0
-        self.noise = 0.0
-
-    def measure(self, p: Array, cost: float) -> None:
-        """Find what ||r||^2 is of the cost, and what of it is rounding."""
-        r = np.empty(self.Y.shape, self.Y.dtype)
-        self.forward.forward(p, self.X)
-        subtract_output(self.Y, r, self.forward.activations)
-        self.scale = float(np.float64(np.linalg.norm(r)) ** 2) / cost if cost > 0.0 else 1.0
-        self.noise = (8.0 * self.least) ** 2 * float(np.float64(np.linalg.norm(self.Y)) ** 2)
-
-    def cost(self, p: Array) -> float:
-        """Return the cost at p."""
-        return self.forward.cost(p, self.X, self.Y)
-
-    def gradient_norm(self, p: Array) -> float:
-        """Return the norm of the gradient of the cost at p."""
-        return float(np.linalg.norm(self.backward.gradient(p, self.X, self.Y)))
-
-    def influence(self) -> Array:
-        """Say of every parameter whether it moves an output, where the workspace stands."""
-        if isinstance(self.work, GramStep):
-            return np.zeros(N_PARAMETERS, np.bool_)  # the dual system has no columns of J
-        return np.asarray(np.diagonal(self.work.S) > 0.0)
-
-    def stationary(self, history: list[Record], influential: Array) -> bool:
-        """Say whether the workspace stands where the cost is flat in every direction that p had at first.
-
-        The cosine of the angle between r and each column of J must be small; in the dual, which has no
-        columns, what a short step is predicted to gain. And no parameter may have lost all its
-        influence, as it does on a plateau far out, where the gradient is small as well.
+        A reason may come with a lower cost all the same: it is then the last step.
         """
-        size = self.scale * history[-1].cost
-        if size <= self.noise:
-            return True
-        if isinstance(self.work, GramStep):
-            damping = float(np.trace(self.work.gram))
-            if not damping > 0.0 or self.work.trial(damping) is None:
-                return False
-            return self.work.decrease <= self.flat**2 * size
-        level = bool(np.all(self.work.g**2 <= self.flat**2 * np.diagonal(self.work.S) * size))
-        return level and bool(np.all(self.influence() | ~influential))
+        fit, rule = self.fit, self.rule
+        while True:
+            h = rule.step(fit.work)
+            self.cost = np.inf
+            if h is not None:
+                take(p, h, moved)
+                self.cost = fit.cost(moved)
+            self.evaluations += 1
+            predicted, actual = fit.work.decrease, fit.scale * (cost - self.cost)
+            self.gain_ratio = actual / predicted if h is not None and predicted > 0.0 else nan
+            bound = max(self.ftol * fit.scale * cost, fit.rounding(cost))
+            level = h is not None and abs(predicted) <= bound and abs(actual) <= bound
+            if level and self.ftol > 0.0 and stationary():
+                return StopReason.DECREASE
+            if self.cost < cost:
+                return None
+            rule.rejected()
+            if rule.spent or (h is not None and np.array_equal(moved, p)):  # shorter steps move nothing
+                return StopReason.DAMPING
+            if self.evaluations >= self.allowed:
+                return StopReason.EVALUATIONS
 
 
-class _Validation:
-    """The cost of samples that are not trained on, and the p at which it was least."""
-
-    def __init__(self, samples: tuple[ArrayLike, ArrayLike] | None, patience: int, kind: Any) -> None:
-        self.given, self.patience = samples is not None, patience
-        self.p, self.cost = np.zeros(N_PARAMETERS, kind), nan
-        self.least, self.waited = np.inf, 0
-        if samples is not None:
-            if not isinstance(samples, tuple) or len(samples) != 2:
-                raise ValueError(f"validation: expected a pair (X, Y), got a {type(samples).__name__}")
-            self.X, self.Y = (array.astype(kind, copy=False) for array in as_samples(*samples))
-            self.forward = ForwardWorkspace(len(self.X), kind)
-
-    def look(self, p: Array, cost: float) -> StopReason | None:
-        """Keep p if it is the best, and say if there was none for too long."""
-        if not self.given:
-            return None
-        now = self.forward.cost(p, self.X, self.Y)
-        if now < self.least:
-            self.p[:], self.cost, self.least, self.waited = p, cost, now, 0
-        else:
-            self.waited += 1
-        return StopReason.VALIDATION if self.waited >= self.patience else None
-
-
-def _stop(record: Record, p: Array, goal: float, callback: Callback | None) -> StopReason | None:
+def stop(record: Record, p: Array, goal: float, callback: Callback | None) -> StopReason | None:
+    """Say if a run ends at p, and why."""
     if not isfinite(record.cost):
         return StopReason.NON_FINITE
     if record.cost <= goal:
@@ -159,31 +76,11 @@ def _stop(record: Record, p: Array, goal: float, callback: Callback | None) -> S
     return None
 
 
-def _float_type(dtype: Any) -> Any:
+def float_type(dtype: Any) -> Any:
     """Return the dtype of a run, or refuse it."""
     if dtype not in (np.float32, np.float64, "float32", "float64"):
         raise ValueError(f"dtype: expected float32 or float64, got {dtype!r}")
     return np.dtype(dtype)
-
-
-def _resumed(
-    state: Mapping[str, Any], kind: Any, rule: _Damping, watch: _Validation, history: list[Record]
-) -> tuple[Array, Array | None]:
-    """Put everything as it was, and return p and which parameters moved an output at first."""
-    missing = [name for name in STATE if name not in state]
-    if missing:
-        raise ValueError(f"resume: expected the state of a result, got one without {', '.join(missing)}")
-    p, best, records = (np.asarray(state[name]) for name in ("p", "best", "history"))
-    if p.dtype != kind or p.shape != (N_PARAMETERS,) or records.shape[1:] != (6,):
-        raise ValueError(f"resume: expected {N_PARAMETERS} parameters of {kind}, got {p.dtype} {p.shape}")
-    for step, *between, evaluations in records.tolist():
-        cost, mu, gain_ratio, norm = between
-        history.append(Record(int(step), cost, mu, gain_ratio, norm, int(evaluations)))
-    rule.mu, rule.nu = map(float, state["rule"])
-    watch.cost, watch.least, waited = map(float, state["validation"])
-    watch.p, watch.waited = best.copy(), int(waited)
-    influential = np.asarray(state["influential"])
-    return p.copy(), influential if influential.size else None
 
 
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
@@ -192,10 +89,16 @@ def levenberg_marquardt(
     X: ArrayLike,
     Y: ArrayLike,
     *,
-    damping: Literal["marquardt", "nielsen"] = "marquardt",
+    damping: Literal["marquardt", "nielsen", "trust-region"] = "marquardt",
     mu: float = 1.0,
     mu_min: float = 1e-12,
-    mu_max: float = 1e12,
+    mu_max: float = 1e32,
+    scaling: Literal["identity", "marquardt"] = "identity",
+    form: Literal["auto", "primal", "dual"] = "auto",
+    weights: ArrayLike | None = None,
+    loss: Literal["linear", "soft_l1", "huber", "cauchy"] = "linear",
+    f_scale: float = 1.0,
+    ridge: float | Literal["bayes"] = 0.0,
     steps: int = 200,
     max_evaluations: int = 10**9,
     goal: float = 0.0,
@@ -213,15 +116,23 @@ def levenberg_marquardt(
 
     ``damping`` says how mu follows, within mu_min and mu_max: "marquardt" divides it by ten after an
     accepted step and multiplies it by ten after a rejected one, "nielsen" goes by the gain ratio,
-    the actual decrease over the predicted one. ``steps`` counts accepted steps,
-    ``max_evaluations`` passes over the samples: costs, gradients and Jacobians.
+    the actual decrease over the predicted one, and "trust-region" keeps the step within a radius that
+    does so.
+    ``form`` is that of the system, by default the smaller one. ``weights`` (N,), from 0, multiply the
+    samples' costs. ``steps`` counts accepted steps, ``max_evaluations`` passes over the samples:
+    costs and Jacobians.
+    ``scaling`` is what mu multiplies: "identity" or "marquardt", the squared norms of the columns of J, in
+    the primal form alone. ``loss`` makes residuals above ``f_scale`` count less, as in SciPy's
+    least_squares; those of weighted samples count as weighted. ``ridge`` adds
+    ridge ||p||^2 to ||r||^2; "bayes" sets it anew at every step from the number of parameters that
+    the samples determine (MacKay 1992, Foresee and Hagan 1997).
 
     Stops when the cost is at most ``goal``, the norm of the gradient at most ``gtol``, a step at most
     ``xtol`` times the norm of p, or when p is stationary and a step promises and makes no more than
     ``ftol`` of the cost, at least four units in the last place; or if the cost of ``validation``, (X, Y),
     has not fallen for ``patience`` steps: then p is the best by that cost.
     ``callback(step, p, cost)`` is called at every accepted step and stops the run by returning True.
-    ``memory`` bounds the bytes that rows of the Jacobian take at a time, where they are needed at all.
+    ``memory`` bounds the bytes that rows of the Jacobian, or activations, take at a time.
     ``dtype`` is float64 or float32; systems are summed and solved in float64 all the same.
     ``resume`` is the ``state`` of a result: the run goes on from there as if it had not stopped, and p
     and mu are not looked at.
@@ -230,118 +141,99 @@ def levenberg_marquardt(
         TypeError: if p, X or Y is not made of real numbers.
         ValueError: if a shape or a setting is wrong, or an entry is not finite.
     """
-    kind = _float_type(dtype)
+    kind = float_type(dtype)
     p = as_parameters(p).astype(kind)
     X, Y = (array.astype(kind, copy=False) for array in as_samples(X, Y))
     _check(mu=mu, mu_min=mu_min, mu_max=mu_max, steps=steps, goal=goal, gtol=gtol, xtol=xtol)
-    _check(ftol=ftol, patience=patience, max_evaluations=max_evaluations)
+    _check(ftol=ftol, patience=patience, max_evaluations=max_evaluations, memory=memory)
     if not mu_min <= mu <= mu_max:
         raise ValueError(f"mu: expected mu_min <= mu <= mu_max, got {mu_min!r}, {mu!r}, {mu_max!r}")
-    if damping not in DAMPING:
-        raise ValueError(f"damping: expected one of {', '.join(DAMPING)}, got {damping!r}")
-    fit = _Fit(X, Y, memory, kind)
-    watch = _Validation(validation, patience, kind)
-    rule, history = _Damping(damping, mu, 2.0, mu_min), list[Record]()
-    ftol = max(ftol, fit.least) if ftol > 0.0 else 0.0
-    influential: Array | None = None
-    reason, stationary = None, True
-    evaluations = 1
-    if resume is not None:
-        p, influential = _resumed(resume, kind, rule, watch, history)
-        evaluations = history[-1].evaluations
-    cost = fit.cost(p)
-    if history and not np.isclose(cost, history[-1].cost, rtol=1e-4, atol=0.0, equal_nan=True):
-        raise ValueError(
-            f"resume: expected the samples of that run, where the cost is {history[-1].cost!r}, got {cost!r}"
-        )
-    fit.measure(p, cost)
-    if resume is not None:
-        cost, fit.scale = history[-1].cost, float(resume["scale"])
-    ratio = history[-1].gain_ratio if history else nan
-    norm = fit.gradient_norm(p) if isfinite(cost) else nan
+    if damping not in RULES:
+        raise ValueError(f"damping: expected one of {', '.join(RULES)}, got {damping!r}")
+    bayes = isinstance(ridge, str) and ridge == "bayes"
+    known_ridge: Any = 0.0 if bayes else ridge
+    _check(ridge=known_ridge, f_scale=f_scale)
+    fit = Fit(
+        X,
+        Y,
+        kind,
+        memory=memory,
+        weights=as_weights(weights, len(X)),
+        ridge=float(known_ridge),
+        loss=loss,
+        f_scale=f_scale,
+        scaling=scaling,
+        form=form,
+    )
+    rule, history = RULES[damping](mu, mu_min, mu_max), list[Record]()
+    watch = Validation(validation, patience, kind)
+    search = Search(fit, rule, ftol, max_evaluations)
     if resume is None:
-        evaluations += isfinite(cost)
-        history.append(Record(0, cost, rule.mu, nan, norm, evaluations))
+        cost = fit.cost(p)
+        norm = fit.stand(p) if isfinite(cost) else nan
+        search.evaluations = 1 + isfinite(cost)
+        influential = fit.influence()
+        history.append(Record(0, cost, rule.mu, nan, norm, search.evaluations, fit.ridge, nan))
+    else:
+        p, fit.ridge, influential, fit.scales = restored(resume, kind, rule, watch, history)
+        cost = fit.cost(p)
+        if not np.isclose(cost, history[-1].cost, rtol=1e-4, atol=0.0, equal_nan=True):
+            known = history[-1].cost
+            raise ValueError(
+                f"resume: expected the samples of that run, where the cost is {known!r}, got {cost!r}"
+            )
+        fit.stand(p)
+        cost, norm, search.evaluations = history[-1].cost, history[-1].gradient_norm, history[-1].evaluations
+        search.gain_ratio = history[-1].gain_ratio
     first = step = history[-1].step
-    last = first + steps
     points = (p, p.copy())
     spare = points[1]
+    reason, stationary = None, True
     try:
         if resume is None:
-            reason = _stop(history[-1], p, goal, callback) or watch.look(p, cost)
+            reason = stop(history[-1], p, goal, callback) or watch.look(p, cost)
         else:
-            reason = _stop(history[-1], p, goal, None)
-        while reason is None and step < last:
-            if gtol > 0 and norm <= gtol:
-                fit.work.at(p, X, Y)
-                evaluations += 1
+            reason = stop(history[-1], p, goal, None)
+        while reason is None and step < first + steps:
+            if gtol > 0.0 and norm <= gtol:
                 reason = StopReason.GRADIENT
                 break
-            if evaluations >= max_evaluations:
+            if search.evaluations >= max_evaluations:
                 reason = StopReason.EVALUATIONS
                 break
-            fit.work.at(p, X, Y)
-            evaluations += 1
-            if influential is None:
-                influential = fit.influence()
-            while True:
-                moved = move(fit.work, p, rule.mu, spare)
-                trial = fit.cost(spare) if moved else np.inf
-                evaluations += 1
-                predicted, actual = fit.work.decrease, fit.scale * (cost - trial)
-                ratio = actual / predicted if moved and predicted > 0.0 else nan
-                bound = max(ftol * fit.scale * cost, fit.noise)
-                ended = ftol > 0 and moved and abs(predicted) <= bound and abs(actual) <= bound
-                if ended and fit.stationary(history, influential):
-                    reason = StopReason.DECREASE
-                if trial < cost or reason is not None:
-                    break
-                rule.rejected()
-                if rule.mu > mu_max:
-                    reason = StopReason.DAMPING
-                    break
-                if evaluations >= max_evaluations:
-                    reason = StopReason.EVALUATIONS
-                    break
-            if not trial < cost:
+            reason = search.downhill(p, cost, spare, lambda: fit.stationary(history, influential))
+            if not search.cost < cost:
                 break
-            small = xtol > 0 and np.linalg.norm(spare - p) <= xtol * np.linalg.norm(p)
-            norm = fit.gradient_norm(spare)
-            evaluations += 1
-            rule.accepted(ratio)
-            history.append(Record(step + 1, trial, rule.mu, ratio, norm, evaluations))
-            p, spare, cost, step = spare, p, trial, step + 1
-            reason = _stop(history[-1], p, goal, callback) or reason or watch.look(p, cost)
+            small = xtol > 0.0 and np.linalg.norm(spare - p) <= xtol * np.linalg.norm(p)
+            rule.accepted(search.gain_ratio)
+            lower, norm, determined = search.cost, fit.stand(spare), nan
+            search.evaluations += 1
+            if bayes:
+                determined = fit.regularise(spare, lower)
+                lower, norm = fit.cost(spare), fit.stand(spare)
+            kept = (rule.mu, search.gain_ratio, norm, search.evaluations, fit.ridge, determined)
+            history.append(Record(step + 1, lower, *kept))
+            p, spare, cost, step = spare, p, lower, step + 1
+            reason = stop(history[-1], p, goal, callback) or reason or watch.look(p, cost)
             if reason is None and small:
                 reason = StopReason.STEP_SIZE
-                fit.work.at(p, X, Y)
-                evaluations += 1
         if reason in (StopReason.GRADIENT, StopReason.STEP_SIZE):
-            known = fit.influence() if influential is None else influential
-            stationary = fit.stationary(history, known)
+            stationary = fit.stationary(history, influential)
     except KeyboardInterrupt:
         reason = StopReason.INTERRUPTED
         step, cost = history[-1].step, history[-1].cost
-        p = points[0] if (step - first) % 2 == 0 else points[1]
-    state = {
-        "p": p.copy(),
-        "rule": np.array([min(rule.mu, mu_max), rule.nu]),
-        "influential": np.empty(0, np.bool_) if influential is None else influential,
-        "scale": np.float64(fit.scale),
-        "history": np.array(history),
-        "best": watch.p,
-        "validation": np.array([watch.cost, watch.least, watch.waited]),
-    }
+        p = points[(step - first) % 2]
+    state = saved(p, rule, fit.ridge, influential, history, watch, fit.scales)
     best = reason is StopReason.VALIDATION
     return TrainingResult(
         watch.p if best else p,
         watch.cost if best else cost,
         step,
-        evaluations,
+        search.evaluations,
         reason or StopReason.STEPS,
         tuple(history),
         rule.mu,
-        ratio,
+        search.gain_ratio,
         norm,
         watch.least if watch.given else nan,
         stationary,

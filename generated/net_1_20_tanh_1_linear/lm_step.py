@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 5a54b1c9802bf1d16496eda0866fe62e384a89131d76b0c85eec882953e21d81
+# b5a59fc4cd4031de759a9c0deb35da3a94f8bbfbc369246a4ccd3f0d5a5cc2f7
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 1-20:tanh-1:linear.
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .damped import step_by_gram_matrix, step_by_normal_matrix
+from .damped import MAX_SYSTEM_BYTES, step_by_gram_matrix, step_by_normal_matrix
 from .forward import ForwardWorkspace, propagate, subtract_output
 from .parameters import (
     N_PARAMETERS,
@@ -35,7 +35,6 @@ from .parameters import (
 
 N_OUTPUTS = 1
 MAX_JACOBIAN_BYTES = 8 * 2**30
-MAX_SYSTEM_BYTES = 2 * 2**30
 
 
 def differentiate(
@@ -109,7 +108,8 @@ def check_system(order: int) -> None:
     if 8 * order**2 > MAX_SYSTEM_BYTES:
         raise ValueError(
             f"expected a system of at most {MAX_SYSTEM_BYTES / 2**30:g} GiB, got {order} equations in "
-            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples or another method"
+            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples, or "
+            "derive generate ... --with matrix-free"
         )
 
 

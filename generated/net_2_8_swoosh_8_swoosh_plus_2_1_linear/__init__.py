@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# f275b05041146a82a2d518f13786288d0306d173b0b39210a02b27f9526513d3
+# bf60e5832887add7db5304849735396a23674f6111b1f9fc2a12900bdc4bfd5d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -22,7 +22,9 @@ from .lm_step import (
     lm_step_primal,
     residual,
 )
+from .mini_batches import levenberg_marquardt_batches
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
+from .robust import RobustLoss
 from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "ForwardWorkspace",
     "GradientWorkspace",
     "JacobianWorkspace",
+    "RobustLoss",
     "StopReason",
     "TrainingResult",
     "cost",
@@ -42,6 +45,7 @@ __all__ = [
     "initial_parameters",
     "jacobian",
     "levenberg_marquardt",
+    "levenberg_marquardt_batches",
     "lm_step",
     "lm_step_dual",
     "lm_step_primal",

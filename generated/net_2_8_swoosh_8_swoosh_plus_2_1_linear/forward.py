@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# f275b05041146a82a2d518f13786288d0306d173b0b39210a02b27f9526513d3
+# bf60e5832887add7db5304849735396a23674f6111b1f9fc2a12900bdc4bfd5d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-8:swoosh-8:swoosh+2-1:linear, its cost and its residual."""
 

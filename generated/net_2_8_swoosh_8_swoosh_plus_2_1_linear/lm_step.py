@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# f275b05041146a82a2d518f13786288d0306d173b0b39210a02b27f9526513d3
+# bf60e5832887add7db5304849735396a23674f6111b1f9fc2a12900bdc4bfd5d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .damped import step_by_gram_matrix, step_by_normal_matrix
+from .damped import MAX_SYSTEM_BYTES, step_by_gram_matrix, step_by_normal_matrix
 from .forward import ForwardWorkspace, propagate, subtract_output
 from .parameters import (
     N_PARAMETERS,
@@ -35,7 +35,6 @@ from .parameters import (
 
 N_OUTPUTS = 1
 MAX_JACOBIAN_BYTES = 8 * 2**30
-MAX_SYSTEM_BYTES = 2 * 2**30
 
 
 def differentiate(
@@ -146,7 +145,8 @@ def check_system(order: int) -> None:
     if 8 * order**2 > MAX_SYSTEM_BYTES:
         raise ValueError(
             f"expected a system of at most {MAX_SYSTEM_BYTES / 2**30:g} GiB, got {order} equations in "
-            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples or another method"
+            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples, or "
+            "derive generate ... --with matrix-free"
         )
 
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# f275b05041146a82a2d518f13786288d0306d173b0b39210a02b27f9526513d3
+# bf60e5832887add7db5304849735396a23674f6111b1f9fc2a12900bdc4bfd5d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -17,6 +17,8 @@ import numpy as np
 
 from .definite import ShiftedSystem
 from .parameters import N_PARAMETERS, Array, Arrays, Views, carve, check_count, check_shapes
+from .ridge import effective_parameters, shifts, slope_with_ridge
+from .scaling import Scaling, check_scaling
 
 MEMORY = 16 * 2**20
 MAX_CHUNK = 4096
@@ -127,6 +129,14 @@ def columns(
     np.multiply(d2[:, None, :, :], a1[None, :, None, :], out=JW2)  # (1.4)
 
 
+def weigh(J: Array, r: Array, t: Array) -> None:
+    """Give the rows of J, (s, 1, N), and r (1, N) their factors t (N, 1)."""
+    # (5.10) Jt_icp = J_icp t_ic
+    np.multiply(J, t.T, out=J)  # (5.10)
+    # (5.10) rt_ic = r_ic t_ic
+    np.multiply(r, t.T, out=r)  # (5.10)
+
+
 def normal_matrix(g: Array, J: Array, r: Array, S: Array) -> None:
     """Fill S (s, s) with J^T J and g (s,) with J^T r, in float64; J is given as its transpose, (s, N 1)."""
     # (2.11) S_pm = sum_q J_qp J_qm
@@ -190,10 +200,13 @@ class Columns:
             J[104 * n : 105 * n].reshape(1, 1, n),  # Jb4
         )
         self.J = carve(J, N_PARAMETERS, 1 * n)
+        self.by_sample = carve(J, N_PARAMETERS, 1, n)
 
-    def sums(self, X: Array, Y: Array, weights: Arrays, S: Array, g: Array) -> None:
-        """Fill S with J^T J and g with J^T r of n samples, which are rows of X and Y."""
+    def sums(self, X: Array, Y: Array, weights: Arrays, S: Array, g: Array, t: Array | None = None) -> None:
+        """Fill S with J^T J and g with J^T r of n samples, which are rows of X, Y and t; t weighs J and r."""
         columns(X, Y, self.r, weights, self.work, self.rows)
+        if t is not None:
+            weigh(self.by_sample, self.r, t)
         normal_matrix(g, self.J, self.r.reshape(-1), S)
 
 
@@ -202,11 +215,15 @@ class NormalStep:
 
     ``memory`` bytes bound the rows of J that are alive together; everything else that this holds is a few
     matrices of the system's order, whatever n_samples is. p has the workspace's dtype, float64 or float32;
-    all sums are float64.
+    all sums are float64. With ``scaling="marquardt"`` the damping is mu D, D_p being the largest squared norm
+    of column p of J that this workspace has met, 1 where it is 0.
     """
 
-    def __init__(self, n_samples: int, memory: int = MEMORY, dtype: Any = np.float64) -> None:
+    def __init__(
+        self, n_samples: int, memory: int = MEMORY, dtype: Any = np.float64, scaling: str = "identity"
+    ) -> None:
         check_count(n_samples)
+        check_scaling(scaling)
         if memory < 1:
             raise ValueError(f"memory: expected a number of bytes, got {memory!r}")
         self.n_samples = n_samples
@@ -220,33 +237,102 @@ class NormalStep:
             self.part = (np.empty_like(self.S), np.empty_like(self.g))
         self.weights = Views(dtype)
         self.system = ShiftedSystem()
+        self.scaling = Scaling() if scaling == "marquardt" else None
+        self.ridge = 0.0
         self.decrease = 0.0
 
-    def at(self, p: Array, X: Array, Y: Array) -> None:
-        """Go to p: sum J^T J and J^T r chunk by chunk."""
+    def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
+        """Go to p: sum J^T J and J^T r chunk by chunk.
+
+        t (N, 1) are factors of the rows of J and r, square roots of weights. The objective is
+        ||t r||^2 + ridge ||p||^2 with the attribute ``ridge``, to be set before.
+        """
         check_shapes(self.n_samples, X, Y)
+        if t is not None and t.shape != Y.shape:
+            raise ValueError(f"t: expected shape {Y.shape}, got {t.shape}")
         weights = self.weights.of(p)
         S, g = self.S, self.g
         for start in range(0, self.n_samples, self.chunk):
             stop = min(start + self.chunk, self.n_samples)
             columns_of = self.whole if stop - start == self.chunk else self.rest
-            columns_of.sums(X[start:stop], Y[start:stop], weights, S, g)
+            factors = None if t is None else t[start:stop]
+            columns_of.sums(X[start:stop], Y[start:stop], weights, S, g, factors)
             if start > 0:
                 self.add_part()
             S, g = self.part
-        self.system.at(self.S, self.g)
+        self.begin(p)
+
+    def begin(self, p: Array) -> None:
+        """Let trials begin, once the sums are complete."""
+        if self.ridge != 0.0:
+            slope_with_ridge(p, self.g, self.ridge)
+        if self.scaling is None:
+            self.system.at(self.S, self.g)
+        else:
+            self.scaling.at(self.S, self.g, self.ridge)
+            self.system.at(self.scaling.Z, self.scaling.gz)
+
+    def slope(self) -> Array:
+        """Return J^T t^2 r - ridge p, (s,), minus half of the objective's gradient at this point."""
+        return self.g
+
+    def columns(self) -> Array | None:
+        """Return the squared norm of every column of J, weighed, (s,)."""
+        return np.diagonal(self.S)
+
+    def strong_damping(self) -> float:
+        """Return a damping that makes steps short: the trace of J^T J."""
+        return float(np.trace(self.S))
 
     def add_part(self) -> None:
         """Add the sums of a chunk, which lie in ``part``, to those of the chunks before it."""
         part_S, part_g = self.part
         accumulate(self.g, self.S, part_S, part_g)
 
+    def effective_parameters(self, ridge: float) -> float:
+        """Return gamma, how many parameters the samples determine at this point, for a ridge > 0.
+
+        It is tr(S (S + ridge I)^-1) for S = J^T t^2 J; the eigenvalues are taken without a ridge, and the
+        first call at a point diagonalises.
+        """
+        system = self.system
+        if self.scaling is not None:
+            system = ShiftedSystem()
+            system.at(self.S, self.g)
+        values, _, _ = system.diagonalise()
+        return effective_parameters(values, ridge)
+
     def trial(self, mu: float) -> Array | None:
         """Return the step h, (s,), for damping mu; None if float64 has no solution.
 
-        ``decrease`` is then what the step should take off the sum of squares ||r||^2.
+        ``decrease`` is then what the step should take off the objective.
         """
-        h = self.system.solve(mu)
+        if self.scaling is not None:
+            return self.scaled_trial(mu, self.scaling)
+        shift = mu
+        if self.ridge != 0.0:
+            shift, _ = shifts(mu, self.ridge)
+        h = self.system.solve(shift)
         if h is not None:
             self.decrease = predicted_decrease(self.g, h, mu)
         return h
+
+    def scaled_trial(self, mu: float, scaling: Scaling) -> Array | None:
+        """Return the step where the damping is mu D."""
+        x = self.system.solve(mu)
+        if x is not None:
+            self.decrease = predicted_decrease(scaling.gz, x, mu)
+        return None if x is None else scaling.step(x)
+
+    def other(self, mu: float, right: Array) -> Array | None:
+        """Return what solves the system of ``trial`` with another right-hand side; None as there.
+
+        Raises:
+            ValueError: if the system is scaled.
+        """
+        if self.scaling is not None:
+            raise ValueError("scaling: expected 'identity' for a correction of steps, got 'marquardt'")
+        shift = mu
+        if self.ridge != 0.0:
+            shift, _ = shifts(mu, self.ridge)
+        return self.system.solve_other(shift, right)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# f275b05041146a82a2d518f13786288d0306d173b0b39210a02b27f9526513d3
+# bf60e5832887add7db5304849735396a23674f6111b1f9fc2a12900bdc4bfd5d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -40,7 +40,7 @@ class StopReason(Enum):
     DECREASE = "neither the step nor its prediction changed the cost by more than ftol of it"
     EVALUATIONS = "all the evaluations that were allowed were made"
     VALIDATION = "the cost of the validation samples no longer fell; p is the best by it"
-    DAMPING = "the damping reached its maximum and no step led downhill"
+    DAMPING = "no step led downhill, whatever the damping"
     NON_FINITE = "the cost was no longer finite"
     CALLBACK = "the callback asked to stop"
     INTERRUPTED = "the run was interrupted; p is the last state that was recorded or better"
@@ -309,11 +309,11 @@ def _check(**settings: float) -> None:
     for name, value in settings.items():
         if isinstance(value, bool) or not isinstance(value, Real):
             raise ValueError(f"{name}: expected a number, got {value!r}")
-        if name in ("steps", "batch", "record_every", "patience", "max_evaluations"):
+        if name in ("steps", "batch", "record_every", "patience", "max_evaluations", "memory", "trials"):
             least = 0 if name == "steps" else 1
             if not isinstance(value, (int, np.integer)) or value < least:
                 raise ValueError(f"{name}: expected a whole number from {least}, got {value!r}")
-        elif name in ("goal", "gtol", "xtol", "ftol"):
+        elif name in ("goal", "gtol", "xtol", "ftol", "ridge"):
             if not 0 <= value < np.inf:
                 raise ValueError(f"{name}: expected a finite number from 0, got {value!r}")
         elif not 0 < value < np.inf:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 7dbfd705c71e7bb0ca6f6250877346579c66eea42acacbd72c2bf335901041ea
+# 089019fe7a52b1bcc0af3576b2924e474bda2b46390766116d4e3adccfc2f423
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 
@@ -11,10 +11,12 @@ Samples are rows: X is (N, n_1), Y is (N, n_L). All parameters lie in one float6
 """
 
 from .curved_step import StepWorkspace, lm_step, lm_step_dual, lm_step_primal
+from .damped import damped_step
 from .forward import ForwardWorkspace, cost, forward
 from .gradient import GradientWorkspace, cost_and_gradient, gradient
 from .levenberg_marquardt import levenberg_marquardt
 from .lm_step import JacobianWorkspace, jacobian, residual
+from .mini_batches import levenberg_marquardt_batches
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
 from .train import StopReason, TrainingResult, gradient_descent, sgd
 
@@ -29,12 +31,14 @@ __all__ = [
     "TrainingResult",
     "cost",
     "cost_and_gradient",
+    "damped_step",
     "forward",
     "gradient",
     "gradient_descent",
     "initial_parameters",
     "jacobian",
     "levenberg_marquardt",
+    "levenberg_marquardt_batches",
     "lm_step",
     "lm_step_dual",
     "lm_step_primal",

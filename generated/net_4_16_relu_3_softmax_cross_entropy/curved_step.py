@@ -2,13 +2,14 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 7dbfd705c71e7bb0ca6f6250877346579c66eea42acacbd72c2bf335901041ea
+# 089019fe7a52b1bcc0af3576b2924e474bda2b46390766116d4e3adccfc2f423
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Levenberg-Marquardt step of the network 4-16:relu-3:softmax with cross-entropy.
 
 o are the outputs in which the network is taken as linear and the cost to second order: o_ic = z[3]_ic.
 J is the Jacobian of o, r minus the slope of a sample's cost in o, H its curvature, K = H J. The
-damping mu is on the scale of the sum of the samples' costs.
+damping mu is on the scale of the sum of the samples' costs. Here J is formed, to be read; training and
+``lm_step`` take the same step without it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .damped import step_by_gram_matrix, step_by_normal_matrix
 from .forward import propagate
 from .lm_step import N_OUTPUTS
+from .model import check_factors, predicted_decrease, shares
 from .parameters import (
     N_PARAMETERS,
     Array,
@@ -98,6 +101,62 @@ def multiply_rows(
     np.multiply(K, a3[:, :, None], out=K)  # (2.17)
 
 
+def weigh_rows(
+    J: Array,
+    r: Array,
+    t: Array,
+) -> None:
+    """Give J (N, 3, s) and r (N, 3) the factors t (N, 3), in place."""
+    # (2.30) J_icp = t_ic J1_icp
+    np.multiply(J, t[:, :, None], out=J)  # (2.30)
+    # (2.30) rho_ic = rho1_ic t_ic
+    np.multiply(r, t, out=r)  # (2.30)
+
+
+def slope_of(p: Array, g: Array, J: Array, r: Array, ridge: float) -> None:
+    """Fill g with minus the slope of the objective in p, with the ridge; r is (N 3,)."""
+    # (2.27) g_j = sum_q J_qj rho_q - ridge p_j
+    np.matmul(J.T, r, out=g)  # (2.27)
+    t1 = np.multiply(p, ridge)  # (2.27)
+    np.subtract(g, t1, out=g)  # (2.27)
+
+
+def primal_step(g: Array, J: Array, K: Array, shift: float) -> Array:
+    """Return the step h from the primal system."""
+    # (2.27) A_pm = sum_q J_qp K_qm + shift delta_pm
+    A = np.matmul(J.T, K)  # (2.27)
+    np.add(np.einsum("aa->a", A), shift, out=np.einsum("aa->a", A))  # (2.27)
+    # (2.3) sum_m A_pm h_m = g_p
+    h = np.linalg.solve(A, g)  # (2.3)
+    return h
+
+
+def dual_step(
+    p: Array,
+    J: Array,
+    K: Array,
+    r: Array,
+    h: Array,
+    shift: float,
+    share: float,
+) -> None:
+    """Fill h with the step from the dual system."""
+    # (2.31) G_qq' = sum_k J_q'k K_qk + shift delta_qq'
+    G = np.matmul(K, J.T)  # (2.31)
+    np.add(np.einsum("aa->a", G), shift, out=np.einsum("aa->a", G))  # (2.31)
+    # (2.31) HJp_q = sum_n p_n K_qn
+    right = np.matmul(K, p)  # (2.31)
+    # (2.31) right_q = share HJp_q + rho_q
+    np.multiply(right, share, out=right)  # (2.31)
+    np.add(right, r, out=right)  # (2.31)
+    # (2.31) sum_q' G_qq' v_q' = right_q
+    v = np.linalg.solve(G, right)  # (2.31)
+    # (2.31) h_j = sum_q J_qj v_q - share p_j
+    np.matmul(J.T, v, out=h)  # (2.31)
+    t1 = np.multiply(p, share)  # (2.31)
+    np.subtract(h, t1, out=h)  # (2.31)
+
+
 def solve_primal(p: Array, J: Array, K: Array, r: Array, mu: float) -> Array:
     """Return the new p from the primal system, s by s; J and K are (N 3, s), r is (N 3,)."""
     # (2.18) A_pm = sum_q J_qp K_qm + mu delta_pm
@@ -139,18 +198,13 @@ def check_system(order: int) -> None:
         )
 
 
-def solve(p: Array, J: Array, K: Array, r: Array, mu: float) -> Array:
-    """Return the new p from the smaller of the two systems."""
-    check_system(min(J.shape))
-    primal = J.shape[1] <= J.shape[0]
-    return solve_primal(p, J, K, r, mu) if primal else solve_dual(p, J, K, r, mu)
-
-
 class StepWorkspace:
     """Buffers for n_samples samples: repeated calls allocate no arrays.
 
     Inputs are taken as they are: contiguous float64 and finite. ``J`` and ``K`` (N 3, s) and ``r``
-    (N 3,), rows sample by sample, are overwritten by the next call.
+    (N 3,), rows sample by sample, are overwritten by the next call. ``ridge`` may be set before every
+    ``at``: the objective is the sum of the samples' costs plus ridge/2 ||p||^2, and ``scale`` is what a unit
+    of ``cost`` is of it.
 
     Raises:
         ValueError: if J and K alone would need more than ``MAX_ROWS_BYTES``.
@@ -189,13 +243,60 @@ class StepWorkspace:
             self.J[:, 80:128].reshape(n_samples, N_OUTPUTS, 3, 16),  # JW3
             self.J[:, 128:131].reshape(n_samples, N_OUTPUTS, 3),  # Jb3
         )
+        self.g, self.h = np.empty(N_PARAMETERS, dtype), np.empty(N_PARAMETERS, dtype)
         self.weights = Views(dtype)
+        self.scale = float(n_samples)
+        self.ridge = 0.0
+        self.decrease = 0.0
 
-    def at(self, p: Array, X: Array, Y: Array) -> None:
-        """Go to p, from where steps are asked for."""
-        self.linearise(p, X, Y)
+    def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
+        """Go to p, which must stay as it is as long as steps from here are asked for.
 
-    def linearise(self, p: Array, X: Array, Y: Array) -> tuple[Array, Array, Array]:
+        t (N, 3) are factors of the rows of J and of r: square roots of the weights of samples.
+        """
+        self.linearise(p, X, Y, t)
+        self.p = p
+        slope_of(p, self.g, self.J, self.r, self.ridge)
+
+    def slope(self) -> Array:
+        """Return minus the slope of the objective in p, (s,)."""
+        return self.g
+
+    def trial(self, mu: float) -> Array | None:
+        """Return the step h, (s,), for damping mu; None if float64 has no solution.
+
+        ``decrease`` is then what the step should take off the objective.
+        """
+        h = self.solve(mu)
+        if h is not None:
+            self.decrease = predicted_decrease(self.g, h, mu)
+        return h
+
+    def solve(self, mu: float) -> Array | None:
+        """Return the step for damping mu from the smaller system; None if float64 has no solution."""
+        check_system(min(self.J.shape))
+        shift, share = shares(mu, self.ridge)
+        primal = self.J.shape[1] <= self.J.shape[0]
+        try:
+            h = self.primal(shift) if primal else self.dual(shift, share)
+            if not np.isfinite(h).all():
+                raise np.linalg.LinAlgError("the step is not finite")
+        except np.linalg.LinAlgError:
+            return None
+        return h
+
+    def primal(self, shift: float) -> Array:
+        """Return the step from the system s by s."""
+        return primal_step(self.g, self.J, self.K, shift)
+
+    def dual(self, shift: float, share: float) -> Array:
+        """Return the step from the system N 3 by N 3."""
+        dual_step(self.p, self.J, self.K, self.r, self.h, shift, share)
+        return self.h
+
+    def linearise(
+        self, p: Array, X: Array, Y: Array, t: Array | None = None
+    ) -> tuple[Array, Array, Array]:
         """Return J and K = H J, (N 3, s) each, and r, (N 3,), at p."""
         check_shapes(self.n_samples, X, Y)
         weights = self.weights.of(p)
@@ -203,29 +304,26 @@ class StepWorkspace:
         bend(Y, self.r.reshape(Y.shape), self.activations, self.work)
         differentiate_outputs(X, weights, self.activations, self.work, self.rows)
         by_sample = self.J.reshape(self.n_samples, N_OUTPUTS, N_PARAMETERS)
+        if t is not None:
+            check_factors(t, Y)
+            weigh_rows(by_sample, self.r.reshape(Y.shape), t)
         multiply_rows(by_sample, self.activations, self.work)
         return self.J, self.K, self.r
-
-
-def move(work: StepWorkspace, p: Array, mu: float, p_new: Array) -> bool:
-    """Fill p_new with p after the step for damping mu; say False where float64 has no solution."""
-    try:
-        np.copyto(p_new, solve(p, work.J, work.K, work.r, mu))
-    except np.linalg.LinAlgError:
-        return False
-    return True
 
 
 def lm_step(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
     """Return p after one Levenberg-Marquardt step with damping mu > 0, (s,).
 
-    The smaller system is solved: the primal one where s <= N 3, else the dual one.
+    The smaller system is solved: the primal one where s <= N 3, else the dual one. J is not formed.
 
     Raises:
         TypeError: if p, X or Y is not made of real numbers.
         ValueError: if mu is not positive, a shape is wrong or an entry is not finite.
     """
-    return solve(*_prepare(p, X, Y, mu))
+    p, X, Y, mu = _checked(p, X, Y, mu)
+    check_system(min(len(X) * N_OUTPUTS, N_PARAMETERS))
+    primal = len(X) * N_OUTPUTS >= N_PARAMETERS
+    return step_by_normal_matrix(p, X, Y, mu) if primal else step_by_gram_matrix(p, X, Y, mu)
 
 
 def lm_step_primal(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
@@ -243,8 +341,15 @@ def lm_step_dual(p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float) -> Array:
 def _prepare(
     p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float
 ) -> tuple[Array, Array, Array, Array, float]:
+    p, X, Y, mu = _checked(p, X, Y, mu)
+    J, K, r = StepWorkspace(len(X)).linearise(p, X, Y)
+    return p, J, K, r, mu
+
+
+def _checked(
+    p: ArrayLike, X: ArrayLike, Y: ArrayLike, mu: float
+) -> tuple[Array, Array, Array, float]:
     p, (X, Y) = as_parameters(p), as_samples(X, Y)
     if not isinstance(mu, Real) or not 0 < mu < np.inf:
         raise ValueError(f"mu: expected a positive, finite number, got {mu!r}")
-    J, K, r = StepWorkspace(len(X)).linearise(p, X, Y)
-    return p, J, K, r, float(mu)
+    return p, X, Y, float(mu)

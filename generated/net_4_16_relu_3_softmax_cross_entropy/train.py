@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 7dbfd705c71e7bb0ca6f6250877346579c66eea42acacbd72c2bf335901041ea
+# 089019fe7a52b1bcc0af3576b2924e474bda2b46390766116d4e3adccfc2f423
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 4-16:relu-3:softmax with cross-entropy.
 
@@ -40,7 +40,7 @@ class StopReason(Enum):
     DECREASE = "neither the step nor its prediction changed the cost by more than ftol of it"
     EVALUATIONS = "all the evaluations that were allowed were made"
     VALIDATION = "the cost of the validation samples no longer fell; p is the best by it"
-    DAMPING = "the damping reached its maximum and no step led downhill"
+    DAMPING = "no step led downhill, whatever the damping"
     NON_FINITE = "the cost was no longer finite"
     CALLBACK = "the callback asked to stop"
     INTERRUPTED = "the run was interrupted; p is the last state that was recorded or better"
@@ -309,11 +309,11 @@ def _check(**settings: float) -> None:
     for name, value in settings.items():
         if isinstance(value, bool) or not isinstance(value, Real):
             raise ValueError(f"{name}: expected a number, got {value!r}")
-        if name in ("steps", "batch", "record_every", "patience", "max_evaluations"):
+        if name in ("steps", "batch", "record_every", "patience", "max_evaluations", "memory", "trials"):
             least = 0 if name == "steps" else 1
             if not isinstance(value, (int, np.integer)) or value < least:
                 raise ValueError(f"{name}: expected a whole number from {least}, got {value!r}")
-        elif name in ("goal", "gtol", "xtol", "ftol"):
+        elif name in ("goal", "gtol", "xtol", "ftol", "ridge"):
             if not 0 <= value < np.inf:
                 raise ValueError(f"{name}: expected a finite number from 0, got {value!r}")
         elif not 0 < value < np.inf:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 9fb2d7ac249c725df94b86f32889aff3f8144a4ea2eab67efe90e75c9dbcf8db
+# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -22,7 +22,9 @@ from .lm_step import (
     lm_step_primal,
     residual,
 )
+from .mini_batches import levenberg_marquardt_batches
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
+from .robust import RobustLoss
 from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "ForwardWorkspace",
     "GradientWorkspace",
     "JacobianWorkspace",
+    "RobustLoss",
     "StopReason",
     "TrainingResult",
     "cost",
@@ -42,6 +45,7 @@ __all__ = [
     "initial_parameters",
     "jacobian",
     "levenberg_marquardt",
+    "levenberg_marquardt_batches",
     "lm_step",
     "lm_step_dual",
     "lm_step_primal",

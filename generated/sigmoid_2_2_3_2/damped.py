@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 9fb2d7ac249c725df94b86f32889aff3f8144a4ea2eab67efe90e75c9dbcf8db
+# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -18,19 +18,40 @@ import numpy as np
 from .gram_step import GramStep
 from .normal_step import MEMORY, NormalStep
 from .parameters import N_PARAMETERS, Array
+from .scaling import check_scaling
 
 N_OUTPUTS = 2
+MAX_SYSTEM_BYTES = 2 * 2**30
+FORMS = ("auto", "primal", "dual")
 
 
-def damped_step(n_samples: int, memory: int = MEMORY, dtype: Any = np.float64) -> GramStep | NormalStep:
-    """Return a workspace for steps on n_samples samples: the one whose system is the smaller.
+def damped_step(
+    n_samples: int,
+    memory: int = MEMORY,
+    dtype: Any = np.float64,
+    scaling: str = "identity",
+    form: str = "auto",
+) -> GramStep | NormalStep:
+    """Return a workspace for steps on n_samples samples: by default the one whose system is the smaller.
 
     With m = N 2 residuals, the normal matrix costs m s^2 operations and its system s^3/3; the Gram matrix
     costs m^2 for each neuron and input, and its system m^3/3. So the first is taken where s <= m.
-    ``memory`` bytes bound the rows of J that the first holds at a time.
+    ``memory`` bytes bound the rows of J that the first holds at a time. ``form`` takes "primal" or "dual"
+    instead, the normal or the Gram matrix. ``scaling="marquardt"`` has a diagonal in the damping.
+
+    Raises:
+        ValueError: if form or scaling is not known, or the scaling is not possible in that form.
     """
-    if n_samples * N_OUTPUTS >= N_PARAMETERS:
-        return NormalStep(n_samples, memory, dtype)
+    check_scaling(scaling)
+    if form not in FORMS:
+        raise ValueError(f"form: expected {', '.join(map(repr, FORMS))}, got {form!r}")
+    if form == "primal" or (form == "auto" and n_samples * N_OUTPUTS >= N_PARAMETERS):
+        return NormalStep(n_samples, memory, dtype, scaling)
+    if scaling != "identity":
+        raise ValueError(
+            f"scaling: {scaling!r} needs the primal, for a general diagonal breaks the Gram form J J^T; "
+            "expected 'identity', or form='primal'"
+        )
     return GramStep(n_samples, dtype)
 
 
@@ -38,14 +59,6 @@ def take(p: Array, h: Array, p_new: Array) -> None:
     """Fill p_new with p after the step h."""
     # (2.4) p'_j = p_j + h_j
     np.add(h, p, out=p_new)  # (2.4)
-
-
-def move(work: GramStep | NormalStep, p: Array, mu: float, p_new: Array) -> bool:
-    """Fill p_new with p after the step for damping mu; say False where float64 has no solution."""
-    h = work.trial(mu)
-    if h is not None:
-        take(p, h, p_new)
-    return h is not None
 
 
 def step_by_normal_matrix(p: Array, X: Array, Y: Array, mu: float) -> Array:

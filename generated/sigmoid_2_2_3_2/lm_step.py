@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 9fb2d7ac249c725df94b86f32889aff3f8144a4ea2eab67efe90e75c9dbcf8db
+# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2.
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .damped import step_by_gram_matrix, step_by_normal_matrix
+from .damped import MAX_SYSTEM_BYTES, step_by_gram_matrix, step_by_normal_matrix
 from .forward import ForwardWorkspace, propagate, subtract_output
 from .parameters import (
     N_PARAMETERS,
@@ -35,7 +35,6 @@ from .parameters import (
 
 N_OUTPUTS = 2
 MAX_JACOBIAN_BYTES = 8 * 2**30
-MAX_SYSTEM_BYTES = 2 * 2**30
 
 
 def differentiate(
@@ -119,7 +118,8 @@ def check_system(order: int) -> None:
     if 8 * order**2 > MAX_SYSTEM_BYTES:
         raise ValueError(
             f"expected a system of at most {MAX_SYSTEM_BYTES / 2**30:g} GiB, got {order} equations in "
-            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples or another method"
+            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples, or "
+            "derive generate ... --with matrix-free"
         )
 
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 9fb2d7ac249c725df94b86f32889aff3f8144a4ea2eab67efe90e75c9dbcf8db
+# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 2-2-3-2, and checks on what comes in.
 
@@ -24,7 +24,10 @@ Arrays: TypeAlias = tuple[Array, ...]
 SIZES = (2, 2, 3, 2)
 N_PARAMETERS = 23
 NAMES = ("W2", "b2", "W3", "b3", "W4", "b4")
-REACH = (4.0, 4.0, 4.0, 4.0, 4.0, 4.0)  # how far from 0 neurons still slope; 0: unknown
+# For each block, how far from 0 the neurons that it feeds still slope, 0 if unknown.
+REACH = (4.0, 4.0, 4.0, 4.0, 4.0, 4.0)
+# For each block, how many numbers a neuron takes in by it; for a bias, by the W beside it.
+FAN_IN = (2, 2, 2, 2, 3, 3)
 
 
 def unpack(p: Array) -> Arrays:
@@ -56,26 +59,30 @@ def pack(*blocks: ArrayLike) -> Array:
 
 def initial_parameters(
     seed: int | np.random.Generator | None = None,
-    method: Literal["normal", "glorot", "nguyen-widrow"] = "normal",
+    method: Literal["normal", "glorot", "nguyen-widrow", "uniform"] = "normal",
 ) -> Array:
     """Return a random start.
 
     "normal": weights of variance 1/n_(l-1), biases of zero. "glorot": weights uniform within
     sqrt(6/(n_(l-1) + n_l)) of zero, biases of zero. "nguyen-widrow": for layers of tanh or logistic neurons
     rows of W of one length, and biases, that spread the neurons' slopes over inputs from -1 to 1 (Nguyen
-    and Widrow, 1990); the others as "glorot".
+    and Widrow, 1990); the others as "glorot". "uniform": weights and biases uniform within 1/sqrt(n_(l-1))
+    of zero, those of a link from layer m within 1/sqrt(n_m): what PyTorch's ``nn.Linear`` does.
 
     Raises:
         ValueError: if there is no such method.
     """
-    if method not in ("normal", "glorot", "nguyen-widrow"):
-        raise ValueError(f"method: expected normal, glorot or nguyen-widrow, got {method!r}")
+    if method not in ("normal", "glorot", "nguyen-widrow", "uniform"):
+        raise ValueError(f"method: expected normal, glorot, nguyen-widrow or uniform, got {method!r}")
     rng = np.random.default_rng(seed)
     p = np.zeros(N_PARAMETERS)
     weights = p
-    for block, reach in zip(unpack(p), REACH, strict=True):
+    for block, reach, fan_in in zip(unpack(p), REACH, FAN_IN, strict=True):
         spread = method == "nguyen-widrow" and reach > 0.0
-        if block.ndim > 1 and spread:
+        if method == "uniform":
+            bound = 1.0 / np.sqrt(fan_in)
+            block[...] = rng.uniform(-bound, bound, block.shape)
+        elif block.ndim > 1 and spread:
             n, inputs = block.shape
             weights = rng.standard_normal(block.shape)
             weights *= 0.7 * reach * n ** (1 / inputs) / np.linalg.norm(weights, axis=1, keepdims=True)

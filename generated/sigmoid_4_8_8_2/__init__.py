@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# e443fa8996c088e940247c0659c8bcb6189328814e1d2fa79f145f99c1173cbe
+# 7938241a88aae8d4a8bde19c52ff88a5786ff5e23952bb7178970c9f4d74a612
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -22,7 +22,9 @@ from .lm_step import (
     lm_step_primal,
     residual,
 )
+from .mini_batches import levenberg_marquardt_batches
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
+from .robust import RobustLoss
 from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "ForwardWorkspace",
     "GradientWorkspace",
     "JacobianWorkspace",
+    "RobustLoss",
     "StopReason",
     "TrainingResult",
     "cost",
@@ -42,6 +45,7 @@ __all__ = [
     "initial_parameters",
     "jacobian",
     "levenberg_marquardt",
+    "levenberg_marquardt_batches",
     "lm_step",
     "lm_step_dual",
     "lm_step_primal",

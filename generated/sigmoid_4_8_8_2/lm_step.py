@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# e443fa8996c088e940247c0659c8bcb6189328814e1d2fa79f145f99c1173cbe
+# 7938241a88aae8d4a8bde19c52ff88a5786ff5e23952bb7178970c9f4d74a612
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2.
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .damped import step_by_gram_matrix, step_by_normal_matrix
+from .damped import MAX_SYSTEM_BYTES, step_by_gram_matrix, step_by_normal_matrix
 from .forward import ForwardWorkspace, propagate, subtract_output
 from .parameters import (
     N_PARAMETERS,
@@ -35,7 +35,6 @@ from .parameters import (
 
 N_OUTPUTS = 2
 MAX_JACOBIAN_BYTES = 8 * 2**30
-MAX_SYSTEM_BYTES = 2 * 2**30
 
 
 def differentiate(
@@ -119,7 +118,8 @@ def check_system(order: int) -> None:
     if 8 * order**2 > MAX_SYSTEM_BYTES:
         raise ValueError(
             f"expected a system of at most {MAX_SYSTEM_BYTES / 2**30:g} GiB, got {order} equations in "
-            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples or another method"
+            f"{8 * order**2 / 2**30:.1f} GiB; use the other form, fewer samples, or "
+            "derive generate ... --with matrix-free"
         )
 
 
