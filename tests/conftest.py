@@ -11,7 +11,7 @@ from derive.program import robust as robust_programs
 from derive.theorems.curved_trials import curved_trials
 from derive.theorems.evidence import evidence
 from derive.theorems.matrix_free import matrix_free
-from derive.theorems.robust import require_robust, robust_losses
+from derive.theorems.robust import require_robust
 from derive.theorems.scaled_step import scaled_step
 from derive.theorems.trials import trials
 from derive.theorems.weighted_step import weighted_step
@@ -29,7 +29,6 @@ KEPT = (
     evidence,
     matrix_free,
     require_robust,
-    robust_losses,
     scaled_step,
     trials,
     weighted_step,

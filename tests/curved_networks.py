@@ -36,6 +36,7 @@ def imported(package: Package, folder: Path) -> Iterator[object]:
     (folder / package.name).mkdir()
     for file, source in package.files.items():
         (folder / package.name / file).write_text(source, encoding="utf-8")
+    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == package.name}
     sys.path.insert(0, str(folder))
     try:
         importlib.invalidate_caches()
@@ -44,6 +45,7 @@ def imported(package: Package, folder: Path) -> Iterator[object]:
         sys.path.remove(str(folder))
         for known in [known for known in sys.modules if known.split(".")[0] == package.name]:
             del sys.modules[known]
+        sys.modules.update(kept)
 
 
 def drawn(net, n=5, seed=1):

