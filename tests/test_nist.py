@@ -16,7 +16,7 @@ from derive import Architecture
 from derive.generate import generate, write
 
 QUICK = ("Misra1a", "BoxBOD", "Rat42")  # two packages; the others are written for the slow tests only
-SHORT = {("Lanczos3", 1, "nielsen")}  # the sum of squares is certified, parameters to six digits only
+SHORT = {("Lanczos3", 0, "nielsen"), ("Lanczos3", 1, "nielsen")}  # of the parameters six digits only
 each_problem = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in MODELS]
 )
@@ -63,7 +63,7 @@ def test_network_is_the_model_for_it_has_the_certified_sum_of_squares(package: A
 @pytest.mark.parametrize("damping", ["marquardt", "nielsen"])
 @pytest.mark.parametrize("start", [0, 1])
 @each_problem
-def test_certified_answers_are_found_from_both_starts_or_no_success_is_claimed(
+def test_certified_answers_are_found_from_both_starts_without_any_setting(
     package: Any, name: str, start: int, damping: str
 ) -> None:
     model = MODELS[name]
@@ -75,5 +75,4 @@ def test_certified_answers_are_found_from_both_starts_or_no_success_is_claimed(
     assert right
     digits = 1e-6 if (name, start, damping) in SHORT else 1e-7
     np.testing.assert_allclose(model.to_nist(result.p), problem.b, rtol=digits)
-    if name in QUICK:
-        assert result.success, result.message
+    assert result.success == (name != "Lanczos1"), result.message  # whose certified sum is rounding
