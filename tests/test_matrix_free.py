@@ -435,7 +435,10 @@ def test_the_modules_are_proved() -> None:
     assert ("products.py", "JacobianOperator.rmatvec") in proved
 
 
-@pytest.mark.parametrize(("file", "old", "new"), CHANGES)
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [pytest.param(*change, marks=[pytest.mark.slow] if k % 3 else []) for k, change in enumerate(CHANGES)],
+)
 def test_a_changed_line_is_found(file: str, old: str, new: str) -> None:
     files = files_of("2-3:tanh-2:linear")
     text = files[file]
