@@ -288,7 +288,6 @@ def test_a_network_without_lean_steps_falls_back_to_the_jacobian(without_lean, t
     ("old", "new"),
     [
         ("return StepWorkspace(n_samples, dtype)", "return StepWorkspace(dtype, n_samples)"),
-        ("return StepWorkspace(n_samples, dtype)", "return StepWorkspace(2 * n_samples, dtype)"),
     ],
 )
 def test_a_fallback_is_verified_too(without_lean, old, new):
