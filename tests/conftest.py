@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -45,3 +47,14 @@ def _nothing_is_kept_of_what_a_test_breaks(request: pytest.FixtureRequest) -> It
     yield
     for function in KEPT if breaks else ():
         function.cache_clear()
+
+
+GENERATED = {path.name for path in (Path(__file__).parents[1] / "generated").iterdir()}
+
+
+@pytest.fixture(autouse=True)
+def _checked_in_packages_stay_the_ones_that_were_imported() -> Iterator[None]:
+    """Put back what a test takes out of ``sys.modules``, where other packages have the same name."""
+    known = {name: module for name, module in sys.modules.items() if name.split(".")[0] in GENERATED}
+    yield
+    sys.modules.update(known)
