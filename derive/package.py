@@ -40,6 +40,7 @@ from derive.printers.python import assignment_line, math_functions
 from derive.printers.text import equation_text
 from derive.program.routines import assemble
 from derive.program.scalars import sample_step, worthwhile
+from derive.program.speed import faster
 from derive.proof import Proof
 from derive.quantities import a
 from derive.special import source as special_source
@@ -84,6 +85,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     """Return, for each file of the package, what its template reads beside the header."""
     architecture = proof.architecture
     routines = assemble(proof)
+    fast = faster(routines)
     known = architecture.parameters
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
@@ -140,7 +142,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "n_inputs": inputs,
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
-            "propagate": function(routines.propagate, lent),
+            "propagate": function(fast.propagate, lent),
             "mean_cost": function(routines.mean_cost, [by_activations, ("work", cost_work)]),
             "sample_costs": function(
                 routines.sample_costs, [by_activations, ("sample_work", sample_work)], fills=("costs",)
@@ -155,7 +157,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "special": special_functions(routines.backpropagate),
             "conventions": conventions(architecture),
             "backpropagate": function(
-                routines.backpropagate,
+                fast.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
             "memory": memory_of(routines.backpropagate, activations, backward, spare),

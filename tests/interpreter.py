@@ -39,6 +39,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "erf": np.vectorize(math.erf),
     "normal_cdf": np.vectorize(lambda u: math.erfc(-u / math.sqrt(2)) / 2),
     "matmul": lambda u, v: np.tensordot(u, v, 1),
+    "dot": lambda u, v: np.tensordot(u, v, 1),
     "copyto": lambda u: u,
     "fill": lambda u: u,
     "vdot": lambda u, v: np.sum(u * v),

@@ -19,7 +19,7 @@ from derive.quantities import LossPrime, LossSecond, N, RhoPrime, SigmaPrime, Si
 
 SPECIAL = frozenset({"erf", "normal_cdf"})  # NumPy has none: see derive/special
 _CALLS = {
-    **{name: f"np.{name}" for name in ("matmul", *sorted(ELEMENTWISE - SPECIAL))},
+    **{name: f"np.{name}" for name in ("matmul", "dot", *sorted(ELEMENTWISE - SPECIAL))},
     **{name: name for name in sorted(SPECIAL)},
     "sum": "np.add.reduce",
     "largest": "np.maximum.reduce",

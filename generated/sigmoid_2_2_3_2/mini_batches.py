@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
+# 5d5b6f46393dc1382c1653679fc932bb178fd8ef482a6aeef4158b1ce0ad39dd
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 

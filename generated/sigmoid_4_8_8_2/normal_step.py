@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 7938241a88aae8d4a8bde19c52ff88a5786ff5e23952bb7178970c9f4d74a612
+# 05784c0eb10fd0806425e5f4dfad744455af46bdff07aaca0ca37b13985a9cbf
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 

@@ -1,0 +1,69 @@
+"""Passes over routines that save time and nothing else: what is said here of each is measured, docs/speed.md.
+
+Each takes statements and gives statements that compute the same numbers up to rounding; they are read back
+and proved like any others. ``faster`` applies them to the forward pass and the gradient, which are called in
+loops over the same few arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from derive.program.routines import Routine, Routines
+from derive.program.statements import Statement, View
+
+ONES = "ones"  # a vector of ones, one for each sample
+
+
+def faster(routines: Routines) -> Routines:
+    """Return the routines of a package with the forward pass and the gradient in their fast form."""
+    return replace(
+        routines,
+        propagate=by_dot(routines.propagate),
+        backpropagate=by_dot(sums_as_products(routines.backpropagate)),
+    )
+
+
+def by_dot(routine: Routine) -> Routine:
+    """Call np.dot for products of two matrices, or a vector and one, whose result fills an array as it is.
+
+    It takes less time to call than np.matmul and hands every layout of two matrices to the BLAS, where
+    np.matmul multiplies some narrow ones in loops of its own. It wants a result that is contiguous, as the
+    arrays of a workspace and the blocks of a gradient are.
+    """
+
+    def chosen(statement: Statement) -> Statement:
+        operands = [operand for operand in statement.operands if isinstance(operand, View)]
+        matrices = all(_is_matrix(view, routine) or view.array == ONES for view in operands)
+        if statement.operation != "matmul" or statement.double or not statement.target.plain or not matrices:
+            return statement
+        return replace(statement, operation="dot")
+
+    return replace(routine, statements=tuple(map(chosen, routine.statements)))
+
+
+def sums_as_products(routine: Routine) -> Routine:
+    """Write the sum over the samples of a matrix as a product with a vector of ones, which is a BLAS call.
+
+    np.add.reduce over the first axis adds row after row: slow where rows are short.
+    """
+    axes = dict(routine.axes)
+
+    def written(statement: Statement) -> Statement:
+        (operand, *others) = statement.operands
+        if statement.operation != "sum" or statement.axis != 0 or others or statement.updates:
+            return statement
+        if not isinstance(operand, View) or not operand.plain or not _is_matrix(operand, routine):
+            return statement
+        if routine.axes[operand.array][0] != "n":
+            return statement
+        axes[ONES] = ("n",)
+        return replace(statement, operation="matmul", operands=(View(ONES), operand), axis=None)
+
+    statements = tuple(map(written, routine.statements))
+    return replace(routine, statements=statements, axes=axes)
+
+
+def _is_matrix(view: View, routine: Routine) -> bool:
+    """Say whether a statement sees an array of two axes, turned at most."""
+    return view == View(view.array, transpose=view.transpose) and len(routine.axes[view.array]) == 2

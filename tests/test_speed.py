@@ -1,0 +1,156 @@
+"""The passes that save time leave the gradient alone; what they emit is proved, and refused when spoiled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from interpreter import run, separate
+from sympy import Integer
+
+from derive.architecture import Architecture
+from derive.package import render
+from derive.program.routines import Routine, Routines, assemble
+from derive.program.speed import ONES, by_dot, faster, sums_as_products
+from derive.program.statements import View
+from derive.proof import Proof, prove
+from derive.quantities import y
+from derive.verification.numpy_calls import call_numpy
+from derive.verification.values import Held, Memory, Refusal, place
+from derive.verification.verify import Verifier
+
+N = 6
+NETWORKS = [
+    "2-2-3-2",
+    "3-4:tanh-1:linear",
+    "2-5:relu-3:sigmoid,no-bias-2",
+    "2-4:silu-4:silu+2-1:linear",
+    "3-3:tanh-3:tanh=2-2",
+]
+
+
+@cache
+def proved(text: str) -> Proof:
+    return prove(Architecture.parse(text), brute_force=False)
+
+
+@cache
+def routines_of(text: str) -> Routines:
+    return assemble(proved(text))
+
+
+@cache
+def files_of(text: str) -> dict[str, str]:
+    return render(proved(text))
+
+
+def computed(propagate: Routine, backpropagate: Routine, draws: int = 0) -> dict[str, np.ndarray]:
+    """Run both passes with random weights; every array has memory of its own."""
+    arrays = separate(propagate.axes | backpropagate.axes, {"n": N})
+    for name in sorted(propagate.comes_in | {"Y"} | (backpropagate.comes_in - set(propagate.slots))):
+        if name in arrays and name not in _written(propagate):
+            rng = np.random.default_rng([draws, *map(ord, name)])
+            arrays[name][...] = 1.0 if name == ONES else rng.uniform(-1, 1, arrays[name].shape)
+    run(propagate.statements, arrays, {"N": N})
+    run(backpropagate.statements, arrays, {"N": N})
+    return {name: arrays[name] for name in arrays if name.startswith("g")}
+
+
+def _written(routine: Routine) -> set[str]:
+    return {statement.target.array for statement in routine.statements}
+
+
+def operations(routine: Routine) -> list[str]:
+    return [statement.operation for statement in routine.statements]
+
+
+# -- what the passes leave alone -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", NETWORKS)
+def test_the_fast_gradient_is_the_gradient(text: str) -> None:
+    plain, fast = routines_of(text), faster(routines_of(text))
+    expected = computed(plain.propagate, plain.backpropagate)
+    found = computed(fast.propagate, fast.backpropagate)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-12, atol=1e-15, err_msg=name)
+
+
+@pytest.mark.parametrize("text", NETWORKS)
+def test_no_pass_adds_an_array_that_grows_with_the_widths(text: str) -> None:
+    plain, fast = routines_of(text), faster(routines_of(text))
+    for before, after in ((plain.propagate, fast.propagate), (plain.backpropagate, fast.backpropagate)):
+        assert {name for name in after.axes if name not in before.axes} <= {ONES}
+        assert after.slots == before.slots
+
+
+# -- products --------------------------------------------------------------------------------------------
+
+
+def test_products_of_matrices_are_left_to_dot_and_others_are_not() -> None:
+    routines = routines_of("2-2-3-2")
+    assert "matmul" not in operations(by_dot(routines.propagate))
+    assert "matmul" in operations(by_dot(routines.differentiate))  # it sees arrays of three axes in parts
+
+
+def test_a_product_that_is_summed_in_float64_stays_what_it_is() -> None:
+    routine = routines_of("2-2-3-2").propagate
+    double = replace(routine, statements=tuple(replace(s, double=True) for s in routine.statements))
+    assert by_dot(double) == double
+
+
+def test_dot_into_a_part_of_each_row_is_refused() -> None:
+    """np.dot would not do it either: what it fills must be contiguous."""
+    rows, n = Integer(5), Integer(3)
+    left = Memory(n, (rows,), {(Integer(0), n): Held(y[place(0, rows), place(1, n)], (rows, n))}).whole()
+    right = Memory(n, (n,), {(Integer(0), n): Held(y[place(0, n), place(1, n)], (n, n))}).whole()
+    out = Memory(Integer(7), (rows,)).whole().stretch(Integer(0), n)
+    with pytest.raises(Refusal, match="not contiguous"):
+        call_numpy(None, "dot", [left, right], {"out": out})  # type: ignore[arg-type]
+
+
+# -- sums over the samples -------------------------------------------------------------------------------
+
+
+def test_sums_over_samples_become_products_and_sums_over_outputs_do_not() -> None:
+    routines = routines_of("2-2-3-2")
+    assert "sum" not in operations(sums_as_products(routines.backpropagate))
+    assert sums_as_products(routines.sample_costs) == routines.sample_costs
+
+
+def test_a_sum_of_something_else_is_noticed() -> None:
+    """The oracle of the first test can fail: the sum of another array of the same shape is another number."""
+    fast = faster(routines_of("2-2-2-2"))
+    wrong = [
+        replace(s, operands=(View(ONES), View("a3"))) if s.target.array == "gb3" else s
+        for s in fast.backpropagate.statements
+    ]
+    expected = computed(fast.propagate, fast.backpropagate)
+    found = computed(fast.propagate, replace(fast.backpropagate, statements=tuple(wrong)))
+    assert not np.allclose(expected["gb3"], found["gb3"])
+
+
+SPOILED = [
+    ("gradient.py", "np.dot(ones, d3, out=gb3)", "np.dot(ones, a3, out=gb3)"),
+    ("gradient.py", "self.ones = np.ones(n_samples, dtype)", "self.ones = np.empty(n_samples, dtype)"),
+    ("gradient.py", "self.ones = np.ones(n_samples, dtype)", "self.ones = self.g"),
+    ("gradient.py", "np.dot(d4.T, a3, out=gW4)", "np.dot(d4.T, a3, out=gW3)"),
+    ("gradient.py", "np.dot(d3, W3, out=d2)", "np.dot(d3, W3.T, out=d2)"),
+    ("gradient.py", "np.dot(ones, d4, out=gb4)", "np.add(ones, 1.0, out=ones)"),
+    ("forward.py", "np.dot(a2, W3.T, out=a3)", "np.dot(a2, W3, out=a3)"),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new"), SPOILED, ids=[new for _, _, new in SPOILED])
+def test_spoiled_fast_code_is_refused(file: str, old: str, new: str) -> None:
+    files = dict(files_of("2-2-3-2"))
+    assert old in files[file]
+    files[file] = files[file].replace(old, new)
+    assert not Verifier(proved("2-2-3-2")).verify(files).holds
+
+
+def test_fast_code_is_proved() -> None:
+    assert Verifier(proved("2-2-3-2")).verify(files_of("2-2-3-2")).holds
