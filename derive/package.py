@@ -40,7 +40,7 @@ from derive.printers.python import assignment_line, math_functions
 from derive.printers.text import equation_text
 from derive.program.routines import assemble
 from derive.program.scalars import sample_step, worthwhile
-from derive.program.speed import faster
+from derive.program.speed import ONES, faster
 from derive.proof import Proof
 from derive.quantities import a
 from derive.special import source as special_source
@@ -156,6 +156,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             **cost_function,
             "special": special_functions(routines.backpropagate),
             "conventions": conventions(architecture),
+            "sums": ONES in fast.backpropagate.comes_in,
             "backpropagate": function(
                 fast.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ from sympy import Integer
 from derive.architecture import Architecture
 from derive.package import render
 from derive.program.routines import Routine, Routines, assemble
-from derive.program.speed import ONES, by_dot, faster, sums_as_products
+from derive.program.speed import CAP, ONES, by_dot, faster, sums_as_products
 from derive.program.statements import View
 from derive.proof import Proof, prove
 from derive.quantities import y
@@ -28,6 +32,7 @@ NETWORKS = [
     "2-5:relu-3:sigmoid,no-bias-2",
     "2-4:silu-4:silu+2-1:linear",
     "3-3:tanh-3:tanh=2-2",
+    "2-40-3",
 ]
 
 
@@ -42,8 +47,10 @@ def routines_of(text: str) -> Routines:
 
 
 @cache
-def files_of(text: str) -> dict[str, str]:
-    return render(proved(text))
+def light(text: str) -> tuple[dict[str, str], Verifier]:
+    """Return a package without Levenberg-Marquardt steps, for its cost is not convex, and its verifier."""
+    proof = prove(Architecture.parse(text, "cauchy: log(1+(a-y)^2)"), brute_force=False)
+    return render(proof), Verifier(proof)
 
 
 def computed(propagate: Routine, backpropagate: Routine, draws: int = 0) -> dict[str, np.ndarray]:
@@ -146,11 +153,64 @@ SPOILED = [
 
 @pytest.mark.parametrize(("file", "old", "new"), SPOILED, ids=[new for _, _, new in SPOILED])
 def test_spoiled_fast_code_is_refused(file: str, old: str, new: str) -> None:
-    files = dict(files_of("2-2-3-2"))
+    files = dict(light("2-2-3-2")[0])
     assert old in files[file]
     files[file] = files[file].replace(old, new)
-    assert not Verifier(proved("2-2-3-2")).verify(files).holds
+    assert not light("2-2-3-2")[1].verify(files).holds
 
 
 def test_fast_code_is_proved() -> None:
-    assert Verifier(proved("2-2-3-2")).verify(files_of("2-2-3-2")).holds
+    files, verifier = light("2-2-3-2")
+    assert verifier.verify(files).holds
+
+
+# -- guards ----------------------------------------------------------------------------------------------
+
+WIDE_NETWORK = "2-40-3"
+
+
+def test_guards_of_wide_layers_are_looked_at_first_and_others_are_not() -> None:
+    wide = operations(faster(routines_of(WIDE_NETWORK)).propagate)
+    assert (wide.count(CAP), wide.count("minimum")) == (1, 1)
+    assert CAP not in operations(faster(routines_of("2-2-3-2")).propagate)
+    assert CAP not in operations(faster(routines_of("2-40:silu-3:linear")).propagate)  # min(z, 0) binds often
+
+
+def test_saturated_wide_network_is_exact_without_a_warning(tmp_path: Path, monkeypatch: Any) -> None:
+    for name, text in light(WIDE_NETWORK)[0].items():
+        (tmp_path / "wide_net").mkdir(exist_ok=True)
+        (tmp_path / "wide_net" / name).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    net = import_module("wide_net")
+    rng = np.random.default_rng(0)
+    X, Y = rng.uniform(-1, 1, (5, 2)), rng.random((5, 3))
+    for scale in (1.0, 1e3, 1e300):
+        p = scale * rng.standard_normal(net.N_PARAMETERS)
+        W2, b2, W3, b3 = net.unpack(p)
+        hidden = np.vectorize(_logistic)(X @ W2.T + b2)
+        np.testing.assert_allclose(net.forward(p, X), np.vectorize(_logistic)(hidden @ W3.T + b3), atol=1e-15)
+        assert np.isfinite(net.gradient(p, X, Y)).all()
+
+
+def _logistic(z: float) -> float:
+    return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
+
+
+CAPS = [
+    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.maximum.reduce(a2, axis=None) < 708.0"),
+    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.maximum.reduce(a2, axis=0) > 708.0"),
+    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.add.reduce(a2, axis=None) > 708.0"),
+    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.maximum.reduce(a2, axis=None) > 709.0"),
+    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.maximum.reduce(X, axis=None) > 708.0"),
+    ("np.minimum(a2, 708.0, out=a2)", "np.maximum(a2, 708.0, out=a2)"),
+    ("np.minimum(a2, 708.0, out=a2)", "np.minimum(a2, 707.0, out=a2)"),
+    ("np.minimum(a2, 708.0, out=a2)", "np.exp(a2, out=a2)"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), CAPS, ids=[new for _, new in CAPS])
+def test_a_spoiled_guard_is_refused(old: str, new: str) -> None:
+    files, verifier = light(WIDE_NETWORK)
+    assert files["forward.py"].count(old) == 1
+    assert verifier.verify(files).holds
+    assert not verifier.verify(files | {"forward.py": files["forward.py"].replace(old, new)}).holds

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sympy import Integer
+
+from derive.activations.functions import OVERFLOW_GUARD
 from derive.program.routines import Routine, Routines
-from derive.program.statements import Statement, View
+from derive.program.statements import Scalar, Statement, View
 
 ONES = "ones"  # a vector of ones, one for each sample
+CAP = "cap"  # the minimum with a number, taken only if an entry is above it
+WIDE = 32  # neurons from which looking for the largest entry is cheaper than writing every minimum
 
 
 def faster(routines: Routines) -> Routines:
     """Return the routines of a package with the forward pass and the gradient in their fast form."""
     return replace(
         routines,
-        propagate=by_dot(routines.propagate),
+        propagate=guarded_when_needed(by_dot(routines.propagate)),
         backpropagate=by_dot(sums_as_products(routines.backpropagate)),
     )
 
@@ -62,6 +67,25 @@ def sums_as_products(routine: Routine) -> Routine:
 
     statements = tuple(map(written, routine.statements))
     return replace(routine, statements=statements, axes=axes)
+
+
+def guarded_when_needed(routine: Routine) -> Routine:
+    """Look first whether any entry of a wide array is above its guard, and take the minimum only then.
+
+    Guards against overflow bind in saturated networks alone; to find the largest entry reads the array once
+    and writes nothing.
+    """
+
+    def looked_at(statement: Statement) -> Statement:
+        target = statement.target
+        in_place = statement.operation == "minimum" and target.plain and statement.operands[0] == target
+        if not in_place or statement.operands[1] != Scalar(Integer(OVERFLOW_GUARD)):
+            return statement  # other bounds, of min(z, 0) say, are for half of the entries to meet
+        axes = routine.axes[target.array]
+        wide = len(axes) == 2 and isinstance(axes[1], int) and axes[1] >= WIDE
+        return replace(statement, operation=CAP) if wide else statement
+
+    return replace(routine, statements=tuple(map(looked_at, routine.statements)))
 
 
 def _is_matrix(view: View, routine: Routine) -> bool:

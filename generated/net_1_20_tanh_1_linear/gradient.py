@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# a54d0477bdac8ba762a7c1fcaaef2090d60e58e533e1929bcfbac05cb9e1c835
+# 723e0dfde098bc922188e68dbb8781a147619a244405c2ecac31999f62abe241
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 1-20:tanh-1:linear."""
 
@@ -94,9 +94,9 @@ class GradientWorkspace:
         """Return the gradient of the cost, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return g
 
     def cost_and_gradient(
@@ -105,10 +105,10 @@ class GradientWorkspace:
         """Return the cost and its gradient, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
         cost = float(mean_cost(Y, self.activations, self.cost_work))
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return cost, g
 
 

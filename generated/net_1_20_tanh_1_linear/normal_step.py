@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# a54d0477bdac8ba762a7c1fcaaef2090d60e58e533e1929bcfbac05cb9e1c835
+# 723e0dfde098bc922188e68dbb8781a147619a244405c2ecac31999f62abe241
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 3682edf3b32d18edf8e8edbf785ad2af7e4b918c6160e9c12a7486478e60984e
+# 796c354f665605b9e383ea038ab3797a7dd3ac1320333b7b5542d7c42ab73d8f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-8:swoosh-8:swoosh+2-1:linear."""
 
@@ -148,9 +148,9 @@ class GradientWorkspace:
         """Return the gradient of the cost, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations, self.spare)
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return g
 
     def cost_and_gradient(
@@ -159,10 +159,10 @@ class GradientWorkspace:
         """Return the cost and its gradient, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations, self.spare)
         cost = float(mean_cost(Y, self.activations, self.cost_work))
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return cost, g
 
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 3682edf3b32d18edf8e8edbf785ad2af7e4b918c6160e9c12a7486478e60984e
+# 796c354f665605b9e383ea038ab3797a7dd3ac1320333b7b5542d7c42ab73d8f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 54f762db592cf8a977f0b016ebd98f4a7bfc7d40c95d8d534ea707e0e3b5f8b8
+# 988f651155bbbb24008d3dad83ceb68674a6bbed81cb142351534db48d48949c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-16:relu-3:softmax with cross-entropy, its cost and its residual."""
 

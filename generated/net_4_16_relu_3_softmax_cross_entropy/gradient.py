@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 54f762db592cf8a977f0b016ebd98f4a7bfc7d40c95d8d534ea707e0e3b5f8b8
+# 988f651155bbbb24008d3dad83ceb68674a6bbed81cb142351534db48d48949c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-16:relu-3:softmax with cross-entropy.
 
@@ -98,9 +98,9 @@ class GradientWorkspace:
         """Return the gradient of the cost, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return g
 
     def cost_and_gradient(
@@ -109,10 +109,10 @@ class GradientWorkspace:
         """Return the cost and its gradient, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
         cost = float(mean_cost(Y, self.activations, self.cost_work))
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return cost, g
 
 

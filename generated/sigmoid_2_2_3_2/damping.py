@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 5d5b6f46393dc1382c1653679fc932bb178fd8ef482a6aeef4158b1ce0ad39dd
+# 217b1876cdc51cb3d3adb816a26c3d5e7628fb2f6378d8690627f5b1705c68d8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 

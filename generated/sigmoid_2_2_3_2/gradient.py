@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 5d5b6f46393dc1382c1653679fc932bb178fd8ef482a6aeef4158b1ce0ad39dd
+# 217b1876cdc51cb3d3adb816a26c3d5e7628fb2f6378d8690627f5b1705c68d8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2."""
 
@@ -106,9 +106,9 @@ class GradientWorkspace:
         """Return the gradient of the cost, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return g
 
     def cost_and_gradient(
@@ -117,10 +117,10 @@ class GradientWorkspace:
         """Return the cost and its gradient, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
         cost = float(mean_cost(Y, self.activations, self.cost_work))
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return cost, g
 
 

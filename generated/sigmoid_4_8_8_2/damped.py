@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 05784c0eb10fd0806425e5f4dfad744455af46bdff07aaca0ca37b13985a9cbf
+# b2c3e0797d8fefdd7b58eab5807d19c8d62fdea677f63dd8ac6c000e12ea7e4c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 

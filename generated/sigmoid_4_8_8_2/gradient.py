@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 05784c0eb10fd0806425e5f4dfad744455af46bdff07aaca0ca37b13985a9cbf
+# b2c3e0797d8fefdd7b58eab5807d19c8d62fdea677f63dd8ac6c000e12ea7e4c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-8-8-2."""
 
@@ -106,9 +106,9 @@ class GradientWorkspace:
         """Return the gradient of the cost, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return g
 
     def cost_and_gradient(
@@ -117,10 +117,10 @@ class GradientWorkspace:
         """Return the cost and its gradient, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
         cost = float(mean_cost(Y, self.activations, self.cost_work))
-        backpropagate(X, Y, self.ones, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return cost, g
 
 
