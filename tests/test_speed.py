@@ -17,7 +17,7 @@ from sympy import Integer
 from derive.architecture import Architecture
 from derive.package import render
 from derive.program.routines import Routine, Routines, assemble
-from derive.program.speed import CAP, ONES, by_dot, faster, sums_as_products
+from derive.program.speed import CAP, ONES, by_dot, faster, one_minus_square, sums_as_products
 from derive.program.statements import View
 from derive.proof import Proof, prove
 from derive.quantities import y
@@ -162,6 +162,43 @@ def test_spoiled_fast_code_is_refused(file: str, old: str, new: str) -> None:
 def test_fast_code_is_proved() -> None:
     files, verifier = light("2-2-3-2")
     assert verifier.verify(files).holds
+
+
+# -- the slope of tanh -----------------------------------------------------------------------------------
+
+TANH = "2-3:tanh-3:tanh-1:linear"
+
+
+def test_the_slope_of_tanh_takes_three_calls_a_layer() -> None:
+    before = operations(routines_of(TANH).backpropagate)
+    after = operations(one_minus_square(routines_of(TANH).backpropagate))
+    assert (before.count("add"), after.count("add")) == (2, 0)
+    assert len(before) - len(after) == 2
+
+
+def test_a_factor_that_is_read_again_is_left_alone() -> None:
+    routine = routines_of(TANH).backpropagate
+    statements = list(routine.statements)
+    place_of_t = next(k for k, s in enumerate(statements) if s.operation == "subtract" and len(s.reads) == 1)
+    t = statements[place_of_t].target
+    again = replace(statements[place_of_t + 1], operands=(statements[place_of_t + 1].target, t))
+    kept = replace(routine, statements=(*statements[: place_of_t + 4], again, *statements[place_of_t + 4 :]))
+    assert one_minus_square(kept).statements[: place_of_t + 5] == kept.statements[: place_of_t + 5]
+
+
+SLOPES = [
+    ("np.multiply(a3, a3, out=a3)", "np.multiply(a3, d3, out=a3)"),
+    ("np.subtract(1.0, a3, out=a3)", "np.add(1.0, a3, out=a3)"),
+    ("np.subtract(1.0, a3, out=a3)", "np.subtract(2.0, a3, out=a3)"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), SLOPES, ids=[new for _, new in SLOPES])
+def test_a_spoiled_slope_of_tanh_is_refused(old: str, new: str) -> None:
+    files, verifier = light(TANH)
+    assert files["gradient.py"].count(old) == 1
+    assert verifier.verify(files).holds
+    assert not verifier.verify(files | {"gradient.py": files["gradient.py"].replace(old, new)}).holds
 
 
 # -- guards ----------------------------------------------------------------------------------------------

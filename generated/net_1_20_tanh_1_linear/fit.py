@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 723e0dfde098bc922188e68dbb8781a147619a244405c2ecac31999f62abe241
+# b89c3c04c6d8aae612304da426aac9eb15e8ca2f92f2bfbbe5b72381ed38822c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

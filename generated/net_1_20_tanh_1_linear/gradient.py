@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 723e0dfde098bc922188e68dbb8781a147619a244405c2ecac31999f62abe241
+# b89c3c04c6d8aae612304da426aac9eb15e8ca2f92f2bfbbe5b72381ed38822c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 1-20:tanh-1:linear."""
 
@@ -42,7 +42,7 @@ def backpropagate(
     """
     _, _, W3, _ = weights
     a2, a3 = activations
-    _, d3, d2, t3 = work
+    _, d3, d2, _ = work
     gW2, gb2, gW3, gb3 = gradient
     n = Y.shape[0]
     # (1.1) delta[3]_ij = (1/N) s'(z[3]_ij) (a[3]_ij - y_ij); s' by (1.5)
@@ -54,9 +54,8 @@ def backpropagate(
     np.dot(d3.T, a2, out=gW3)  # (1.4)
     # (1.2) delta[2]_ij = s'(z[2]_ij) sum_k w[3]_kj delta[3]_ik; s' by (1.5)
     np.dot(d3, W3, out=d2)  # (1.2)
-    np.subtract(1.0, a2, out=t3)  # (1.2)
-    np.multiply(d2, t3, out=d2)  # (1.2)
-    np.add(1.0, a2, out=a2)  # (1.2)
+    np.multiply(a2, a2, out=a2)  # (1.2)
+    np.subtract(1.0, a2, out=a2)  # (1.2)
     np.multiply(d2, a2, out=d2)  # (1.2)
     # (1.3) dCost/db[2]_j = sum_i delta[2]_ij
     np.dot(ones, d2, out=gb2)  # (1.3)
