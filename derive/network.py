@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from sympy import Add, Expr, IndexedBase, Integer, KroneckerDelta, Rational, exp, log
 
@@ -180,17 +181,23 @@ class Network:
         if self.architecture is None:
             above = {z: variable.indices[0] + 1, x: Integer(2)}
             return (above.get(base, variable.indices[0]),)
-        found = []
+        if base in (x, z):
+            return self._takers.get((z, Integer(1) if base == x else variable.indices[0]), ())
+        return self._takers.get(array_of(variable), ())
+
+    @cached_property
+    def _takers(self) -> dict[object, tuple[Expr, ...]]:
+        """By array of parameters, or by z and the layer of the source: the layers that take from it."""
+        found: dict[object, tuple[Expr, ...]] = {}
         for layer in map(Integer, range(2, int(self.depth) + 1)):
-            if base in (x, z):
-                source = Integer(1) if base == x else variable.indices[0]
-                takes = any(term.source == source for term in self.terms(layer))
-            elif base == b:
-                takes = self.bias(layer) == variable.indices[0]
-            else:
-                takes = any(term.weights == array_of(variable) for term in self.terms(layer))
-            found += [layer] if takes else []
-        return tuple(found)
+            taken: dict[object, None] = {}  # each once, though a layer may take twice from another
+            for term in self.terms(layer):
+                taken |= {(z, term.source): None} | ({term.weights: None} if term.weights else {})
+            if (owner := self.bias(layer)) is not None:
+                taken[b, (owner,)] = None
+            for key in taken:
+                found[key] = (*found.get(key, ()), layer)
+        return found
 
     def weighted_input(self, layer: Expr, i: Expr, j: Expr) -> Expr:
         """Return the right-hand side of (0.2): sum_k w[l]_jk a[l-1]_ik + b[l]_j, and what the wiring adds."""
@@ -306,7 +313,11 @@ class Network:
         return self.output_slopes() if self.cancels else ()
 
     def equations(self) -> tuple[Equation, ...]:
-        """Return (0.1)-(0.3), layer by layer; needs an architecture."""
+        """Return (0.1)-(0.3), layer by layer, each time the same; needs an architecture."""
+        return self._equations
+
+    @cached_property
+    def _equations(self) -> tuple[Equation, ...]:
         i = Index("i", N)
         k = self.index("k", Integer(1))
         found = [Equation("0.1", "input", a[1, i, k], x[i, k])]

@@ -7,9 +7,12 @@ neuron k of layer l-1. Layers are numbered 1..L, as in Higham & Higham.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from sympy import Dummy, Expr, Function, IndexedBase, Sum, Symbol, sympify
+from sympy import Dummy, Expr, Function, IndexedBase, KroneckerDelta, Sum, Symbol, default_sort_key, sympify
+
+REMEMBERED = 2**14  # answers of pure functions of expressions that are kept: the same are asked for again
 
 
 class Index(Dummy):
@@ -38,6 +41,20 @@ def total(body: Expr, *indices: Index) -> Expr:
     for index in reversed(indices):
         body = Sum(body, (index, 1, index.upper))
     return body
+
+
+@lru_cache(maxsize=REMEMBERED)
+def put_in(expr: Expr, old: tuple[Expr, ...], new: tuple[Expr, ...]) -> Expr:
+    """Return an expression with others in the places of some, all put in at once."""
+    names = {one: other for one, other in zip(old, new, strict=True) if one is not other}
+    return expr.xreplace(names) if names else expr
+
+
+def kronecker(p: Expr, q: Expr) -> Expr:
+    """Return delta_pq. Of two indices nothing is known that would decide it, so SymPy is not asked."""
+    if isinstance(p, Index) and isinstance(q, Index) and p != q:
+        return KroneckerDelta(*sorted((p, q), key=default_sort_key), evaluate=False)
+    return KroneckerDelta(p, q)
 
 
 w = IndexedBase("w")

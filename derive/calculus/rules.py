@@ -41,6 +41,7 @@ from derive.quantities import (
     Rho,
     Sigma,
     SigmaPrime,
+    kronecker,
     z,
 )
 
@@ -211,7 +212,7 @@ def _same_family(f: Expr, v: Expr) -> bool:
 def _same_coordinate(f: Expr, v: Expr) -> Expr:
     if isinstance(f, Symbol):
         return Integer(1)
-    return Mul(*(KroneckerDelta(p, q) for p, q in zip(f.indices, v.indices, strict=True)))
+    return Mul(*(kronecker(p, q) for p, q in zip(f.indices, v.indices, strict=True)))
 
 
 def differentiate(f: Expr, v: Expr, known: Definitions) -> Expr:

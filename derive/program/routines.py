@@ -43,6 +43,7 @@ from derive.quantities import (
     e,
     m,
     omega,
+    put_in,
     q,
     total,
     u,
@@ -251,10 +252,10 @@ def computed(network: Network, equation: Equation) -> Computed:
         return activation(network.architecture.activations[int(layer) - 2])
 
     def sigma(layer: Expr, at: Expr) -> Expr:
-        return function(layer).stable.xreplace({Z: at})
+        return put_in(function(layer).stable, (Z,), (at,))
 
     def sigma_prime(layer: Expr, at: Expr) -> Expr:
-        return function(layer).slope().xreplace({A: a[at.indices], Z: at})
+        return put_in(function(layer).slope(), (A, Z), (a[at.indices], at))
 
     def loss_prime(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).slope().xreplace({Y: target, A: found})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sympy import Expr, Indexed, Integer, Sum
 
@@ -22,7 +23,7 @@ from derive.program.routines import (
     weighted_inputs_needed,
 )
 from derive.proof import Proof
-from derive.quantities import Cost, Index, N, Partial, a, m, q, z
+from derive.quantities import REMEMBERED, Cost, Index, N, Partial, a, m, put_in, q, z
 from derive.theorems import levenberg_marquardt as lm
 from derive.verification.spelling import as_code, constant, rounded
 from derive.verification.values import Group, Held, place
@@ -79,7 +80,7 @@ class Knowledge:
         """Return the normal form, with a residual written out and z for the a of a linear layer."""
         if expr not in self._keys:
             try:
-                self._keys[expr] = rounded(normal_form(_of_single_ranges(self._written_out(expr))))
+                self._keys[expr] = _key(self._written_out(expr))
             except ValueError:
                 self._keys[expr] = f"? {expr}"
         return self._keys[expr]
@@ -174,11 +175,15 @@ def known(item: Computed, axes: Callable[[Expr], tuple[Index, ...]] | None = Non
     """
     equation = item.equation
     free = (axes or axes_of)(equation.lhs)
-    renaming = {index: place(position, index.upper) for position, index in enumerate(free)}
-    right = as_code(item.rhs).xreplace(renaming)
-    return Known(
-        equation.number, equation.lhs.xreplace(renaming), right, tuple(index.upper for index in free)
-    )
+    places = tuple(place(position, index.upper) for position, index in enumerate(free))
+    left, right = put_in(equation.lhs, free, places), put_in(as_code(item.rhs), free, places)
+    return Known(equation.number, left, right, tuple(index.upper for index in free))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _key(expr: Expr) -> str:
+    """Return the normal form of what is written out, which is the same whatever else is known."""
+    return rounded(normal_form(_of_single_ranges(expr)))
 
 
 def _of_single_ranges(expr: Expr) -> Expr:

@@ -49,7 +49,8 @@ class Interpreter(Expressions):
         self.before: dict[tuple[str, str], Callable[[Frame], None]] = {}
         self.after: dict[tuple[str, str], Callable[[Frame], None]] = {}
         self.frames: list[Frame] = []
-        self.repairing = True  # whether a wrong group is searched for the one statement to blame
+        self.repairing = True  # False while a wrong group is searched for the one statement to blame
+        self.blaming = getattr(sources, "blaming", True)
         self._constants: dict[tuple[str, str], Any] = {}
 
     def interpreter(self) -> Interpreter:
@@ -141,7 +142,7 @@ class Interpreter(Expressions):
         try:
             if key in self.before:
                 self.before[key](frame)
-            self.block(node.body, frame)
+            self.block(_groups(node, function.source), frame)
         except Returned as done:
             result = done.value
         except BaseException:
@@ -185,11 +186,10 @@ class Interpreter(Expressions):
 
     # -- statements -------------------------------------------------------------------------------------
 
-    def block(self, body: Sequence[ast.stmt], frame: Frame) -> None:
+    def block(self, divided: Sequence[Group], frame: Frame) -> None:
         """Run statements; those under one equation's comment must leave a value of an equation."""
-        divided = groups(body, frame.function.source)
         for position, group in enumerate(divided):
-            before = Snapshot(frame) if group.number and self.repairing else None
+            before = Snapshot(frame) if group.number and self.repairing and self.blaming else None
             try:
                 self.run_group(group, frame)
             except Located as located:
@@ -329,7 +329,13 @@ class Interpreter(Expressions):
         frame.stores.append((view.memory, view.start, view.stop))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
+def _groups(node: ast.FunctionDef, source: Source) -> list[Group]:
+    """Return the statements of a function, divided."""
+    return groups(node.body, source)
+
+
+@lru_cache(maxsize=1024)
 def _assigned(node: ast.FunctionDef) -> frozenset[str]:
     """Return the names that a function assigns."""
     names = (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
