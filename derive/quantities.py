@@ -7,11 +7,27 @@ neuron k of layer l-1. Layers are numbered 1..L, as in Higham & Higham.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from sympy import Dummy, Expr, Function, IndexedBase, KroneckerDelta, Sum, Symbol, default_sort_key, sympify
+from sympy import (
+    Dummy,
+    Expr,
+    Function,
+    IndexedBase,
+    Integer,
+    KroneckerDelta,
+    Piecewise,
+    Sum,
+    Symbol,
+    Tuple,
+    default_sort_key,
+    nan,
+    sympify,
+)
 
+ONE = Integer(1)
 REMEMBERED = 2**14  # answers of pure functions of expressions that are kept: the same are asked for again
 
 
@@ -39,7 +55,7 @@ class Greatest(Sum):
 def total(body: Expr, *indices: Index) -> Expr:
     """Return the sum of ``body`` over the whole range of each index, first index outermost."""
     for index in reversed(indices):
-        body = Sum(body, (index, 1, index.upper))
+        body = summed(body, Tuple(index, ONE, index.upper))
     return body
 
 
@@ -47,7 +63,42 @@ def total(body: Expr, *indices: Index) -> Expr:
 def put_in(expr: Expr, old: tuple[Expr, ...], new: tuple[Expr, ...]) -> Expr:
     """Return an expression with others in the places of some, all put in at once."""
     names = {one: other for one, other in zip(old, new, strict=True) if one is not other}
-    return expr.xreplace(names) if names else expr
+    return exchanged(expr, names) if names else expr
+
+
+def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
+    """Return ``expr.xreplace(names)``, without the search for cases that SymPy makes in each sum."""
+    found = names.get(expr)
+    if found is not None:
+        return found
+    old = expr.args
+    if not old:
+        return expr
+    new = [exchanged(arg, names) for arg in old]
+    if all(one is other for one, other in zip(new, old, strict=True)):
+        return expr
+    kind = type(expr)
+    if kind is Sum:
+        return summed(*new)
+    return kronecker(*new) if kind is KroneckerDelta else expr.func(*new)
+
+
+def summed(body: Expr, *limits: Tuple) -> Expr:
+    """Return ``Sum(body, *limits)`` for limits such as ``Sum.limits`` has.
+
+    SymPy looks for cases in the body, which it would bring to the front. Where there are none, and the body
+    is no sum by itself, the sum is what it is called with.
+    """
+    if isinstance(body, Sum) or not _without_cases(body):
+        return Sum(body, *limits)
+    made = Expr.__new__(Sum, body, *limits)
+    made.is_commutative = body.is_commutative
+    return made
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _without_cases(body: Expr) -> bool:
+    return isinstance(body, Expr) and body is not nan and not body.has(Piecewise)
 
 
 def kronecker(p: Expr, q: Expr) -> Expr:

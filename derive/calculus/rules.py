@@ -41,7 +41,9 @@ from derive.quantities import (
     Rho,
     Sigma,
     SigmaPrime,
+    exchanged,
     kronecker,
+    summed,
     z,
 )
 
@@ -177,7 +179,7 @@ def _open(f: Expr, v: Expr, known: Definitions) -> Opening:
         return _open_product(f, v, known)
     if isinstance(f, Sum):
         f = fresh_bound(f, v.free_symbols)
-        return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: Sum(d, *f.limits))
+        return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: summed(d, *f.limits))
     if isinstance(f, Pow) and isinstance(f.exp, Rational):
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
     if isinstance(f, OPAQUE):  # of a layer and z, or of a target and an output
@@ -225,7 +227,7 @@ def fresh_bound(expr: Expr, taken: set[Expr]) -> Expr:
     """Rename every bound index of ``expr`` that is in ``taken``, so that it captures nothing."""
     if isinstance(expr, Sum):
         clashing = [index for index in expr.variables if index in taken]
-        expr = expr.xreplace({index: Index(index.name, index.upper) for index in clashing})
+        expr = exchanged(expr, {index: Index(index.name, index.upper) for index in clashing})
     if not expr.has(Sum):
         return expr
     return expr.func(*(fresh_bound(arg, taken) for arg in expr.args))
@@ -250,7 +252,7 @@ def tidy_sum(node: Sum) -> tuple[Rule, Expr] | None:
                 whole = limit == (index, 1, index.upper)
                 if whole and isinstance(other, Index) and other.upper == index.upper:
                     rest = fresh_bound(Mul(*(f for f in factors if f is not factor)), {index, other})
-                    rest = rest.xreplace({index: other})
+                    rest = exchanged(rest, {index: other})
                     left = [other_limit for other_limit in limits if other_limit is not limit]
                     return COLLAPSE, Sum(rest, *left) if left else rest
     innermost, *outer = limits

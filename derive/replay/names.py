@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 
-from sympy import Add, Expr, KroneckerDelta, Mul, Sum, srepr, sympify
+from sympy import Add, Expr, KroneckerDelta, Mul, Sum, Tuple, srepr, sympify
 
-from derive.quantities import Index
+from derive.quantities import REMEMBERED, Index, exchanged, summed
 
 
 def same(left: Expr, right: Expr) -> bool:
@@ -28,11 +28,12 @@ def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
             name = fresh.setdefault(name, Index(index.name, upper))
         names[index] = name
         scope |= {name}
-        limits.append((name, lower, upper))
-    body = expr.function if all(old is new for old, new in names.items()) else expr.function.xreplace(names)
-    return Sum(apart(body, scope, fresh), *reversed(limits))
+        limits.append(Tuple(name, lower, upper))
+    body = expr.function if all(old is new for old, new in names.items()) else exchanged(expr.function, names)
+    return summed(apart(body, scope, fresh), *reversed(limits))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def key(expr: Expr, bound: tuple[Expr, ...]) -> str:
     """Spell an expression with its bound indices numbered from outside in, terms and factors in order."""
     if isinstance(expr, Index):

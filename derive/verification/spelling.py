@@ -28,7 +28,7 @@ from sympy import (
 from sympy.codegen.cfunctions import hypot
 
 from derive.activations.functions import Above, NormalCdf, expm1, log1p
-from derive.quantities import REMEMBERED, Greatest, Partial
+from derive.quantities import REMEMBERED, Greatest, Partial, summed
 from derive.verification.calls import ELEMENTWISE
 from derive.verification.functions import (
     ErrorFunction,
@@ -78,7 +78,7 @@ def as_code(expr: Expr) -> Expr:
     if isinstance(expr, Greatest):
         return largest(as_code(expr.function), expr.limits[0][0])
     if isinstance(expr, Sum):
-        return expr.func(as_code(expr.function), *expr.limits)
+        return summed(as_code(expr.function), *expr.limits)
     if isinstance(expr, Mul):
         return _product(expr)
     if isinstance(expr, Pow) and expr.exp.is_Integer:
