@@ -66,6 +66,12 @@ def put_in(expr: Expr, old: tuple[Expr, ...], new: tuple[Expr, ...]) -> Expr:
     return exchanged(expr, names) if names else expr
 
 
+@lru_cache(maxsize=REMEMBERED)
+def free(expr: Expr) -> frozenset[Expr]:
+    """Return the free symbols; of a sum they take SymPy long to find."""
+    return frozenset(expr.free_symbols)
+
+
 def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
     """Return ``expr.xreplace(names)``, without the search for cases that SymPy makes in each sum."""
     found = names.get(expr)

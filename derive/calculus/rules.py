@@ -6,7 +6,7 @@ it calls for, and how their values combine. Nothing else in the project knows ho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -42,6 +42,7 @@ from derive.quantities import (
     Sigma,
     SigmaPrime,
     exchanged,
+    free,
     kronecker,
     summed,
     z,
@@ -178,7 +179,7 @@ def _open(f: Expr, v: Expr, known: Definitions) -> Opening:
     if isinstance(f, Mul):
         return _open_product(f, v, known)
     if isinstance(f, Sum):
-        f = fresh_bound(f, v.free_symbols)
+        f = fresh_bound(f, free(v))
         return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: summed(d, *f.limits))
     if isinstance(f, Pow) and isinstance(f.exp, Rational):
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
@@ -223,7 +224,7 @@ def differentiate(f: Expr, v: Expr, known: Definitions) -> Expr:
     return opening.combine(*(differentiate(p.f, p.v, known) for p in opening.partials))
 
 
-def fresh_bound(expr: Expr, taken: set[Expr]) -> Expr:
+def fresh_bound(expr: Expr, taken: Set[Expr]) -> Expr:
     """Rename every bound index of ``expr`` that is in ``taken``, so that it captures nothing."""
     if isinstance(expr, Sum):
         clashing = [index for index in expr.variables if index in taken]
@@ -256,7 +257,7 @@ def tidy_sum(node: Sum) -> tuple[Rule, Expr] | None:
                     left = [other_limit for other_limit in limits if other_limit is not limit]
                     return COLLAPSE, Sum(rest, *left) if left else rest
     innermost, *outer = limits
-    outside = [f for f in factors if f != 1 and innermost[0] not in f.free_symbols]
+    outside = [f for f in factors if f != 1 and innermost[0] not in free(f)]
     if outside:
         inside = Sum(Mul(*(f for f in factors if f not in outside)), innermost)
         moved = Mul(*outside) * inside

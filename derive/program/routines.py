@@ -263,8 +263,11 @@ def computed(network: Network, equation: Equation) -> Computed:
     def loss_second(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).curvature().xreplace({Y: target, A: found})
 
-    rhs = equation.rhs.replace(LossPrime, loss_prime).replace(LossSecond, loss_second)
-    return Computed(equation, rhs.replace(Sigma, sigma).replace(SigmaPrime, sigma_prime))
+    rhs = equation.rhs
+    forms = ((LossPrime, loss_prime), (LossSecond, loss_second), (Sigma, sigma), (SigmaPrime, sigma_prime))
+    for letter, form in forms:
+        rhs = rhs.replace(letter, form) if rhs.has(letter) else rhs
+    return Computed(equation, rhs)
 
 
 def computed_cost(network: Network, equation: Equation) -> Computed:

@@ -15,6 +15,15 @@ def same(left: Expr, right: Expr) -> bool:
     return bool(left == right) or key(left, ()) == key(right, ())
 
 
+@lru_cache(maxsize=REMEMBERED)
+def cut_short(expr: Expr) -> tuple[Expr, ...]:
+    """Return what a sum runs over that is no Index, or not over the whole range of it."""
+    limits = (limit for node in expr.atoms(Sum) for limit in node.limits)
+    return tuple(
+        limit[0] for limit in limits if not isinstance(limit[0], Index) or limit[1:] != (1, limit[0].upper)
+    )
+
+
 def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
     """Rename every bound index that is free or bound further out, so that no rule can capture one."""
     if not expr.has(Sum):

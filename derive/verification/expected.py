@@ -23,7 +23,7 @@ from derive.program.routines import (
     weighted_inputs_needed,
 )
 from derive.proof import Proof
-from derive.quantities import REMEMBERED, Cost, Index, N, Partial, a, m, put_in, q, z
+from derive.quantities import REMEMBERED, Cost, Index, N, Partial, a, exchanged, m, put_in, q, z
 from derive.theorems import levenberg_marquardt as lm
 from derive.verification.spelling import as_code, constant, rounded
 from derive.verification.values import Group, Held, place
@@ -121,7 +121,8 @@ class Knowledge:
         if isinstance(expr, Partial) or not expr.args:
             return expr
         if isinstance(expr, Sum):
-            return expr.func(self._written_out(expr.function), *expr.limits)
+            body = self._written_out(expr.function)
+            return expr if body is expr.function else exchanged(expr, {expr.function: body})
         arguments = [self._written_out(arg) for arg in expr.args]
         same = all(new is old for new, old in zip(arguments, expr.args, strict=True))
         return expr if same else expr.func(*arguments)
@@ -188,6 +189,8 @@ def _key(expr: Expr) -> str:
 
 def _of_single_ranges(expr: Expr) -> Expr:
     """Put 1 for every index that has no other value: two of them are then equal, and a sum has one term."""
+    if not any(_single(index) for index in expr.atoms(Index)):
+        return expr
     single = {index: Integer(1) for index in expr.free_symbols if _single(index)}
     if single:
         expr = expr.xreplace(single)

@@ -120,6 +120,8 @@ def _free(source: Source, name: str, node: ast.stmt) -> None:
 
 
 def _comments(source: Source, text: str) -> None:
+    if re.search(r"# \(\d\.\d", text) is None:
+        return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type != tokenize.COMMENT:
             continue

@@ -87,11 +87,19 @@ class Memory:
         """Fill a stretch; whatever else overlaps it is lost."""
         if self.constant:
             raise Refusal("writes an array that it is only lent to read")
-        for low, high in list(self.held):
-            apart = (low - stop).is_nonnegative or (start - high).is_nonnegative
-            if (low, high) != (start, stop) and not apart:
-                self.held[low, high] = Lost(line)
+        if not isinstance(self.held.get((start, stop)), Held):  # else whatever overlaps it is lost already
+            for low, high in self.held:
+                if (low, high) != (start, stop) and not _apart(low, high, start, stop):
+                    self.held[low, high] = Lost(line)
         self.held[start, stop] = held
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _apart(low: Expr, high: Expr, start: Expr, stop: Expr) -> bool:
+    """Say whether two stretches are known to have no entry in common."""
+    if all(isinstance(place, Integer) for place in (low, high, start, stop)):
+        return bool(low.p >= stop.p or start.p >= high.p)
+    return bool((low - stop).is_nonnegative or (start - high).is_nonnegative)
 
 
 @dataclass(frozen=True, eq=False)
