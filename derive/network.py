@@ -47,6 +47,7 @@ from derive.quantities import (
 ONE = Integer(1)
 _FORWARD = {z, a}
 _PARAMETERS = {w, u, b}
+_INPUT = {x}  # in a set letters are compared by their hashes, which is sooner done
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,10 @@ class Network:
         if self.architecture is None:
             above = {z: variable.indices[0] + 1, x: Integer(2)}
             return (above.get(base, variable.indices[0]),)
-        if base in (x, z):
-            return self._takers.get((z, Integer(1) if base == x else variable.indices[0]), ())
+        if base in _INPUT:
+            return self._takers.get((z, ONE), ())
+        if base in _FORWARD:
+            return self._takers.get((z, variable.indices[0]), ())
         return self._takers.get(array_of(variable), ())
 
     @cached_property
@@ -242,17 +245,17 @@ class Network:
         Raises:
             ValueError: where the two layers cannot be compared.
         """
-        if quantity == variable:
+        if hash(quantity) == hash(variable) and quantity == variable:
             return True
         base = getattr(quantity, "base", None)
         if base in _PARAMETERS:  # parameters do not depend on z, nor on other parameters
             return base == variable.base and array_of(quantity) == array_of(variable)
-        if base == x:
-            return bool(variable.base == x)
+        if base in _INPUT:
+            return variable.base in _INPUT
         if base not in _FORWARD:
             return False
-        lowest = variable.indices[0] if variable.base in (z, a) else self.acts_on(variable)[0]
-        if variable.base == x and base == a:
+        lowest = variable.indices[0] if variable.base in _FORWARD else self.acts_on(variable)[0]
+        if variable.base in _INPUT and base == a:
             lowest = ONE
         distance = quantity.indices[0] - lowest
         if not isinstance(distance, Integer):

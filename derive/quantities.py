@@ -12,13 +12,16 @@ from functools import lru_cache
 from typing import Any
 
 from sympy import (
+    Add,
     Dummy,
     Expr,
     Function,
     IndexedBase,
     Integer,
     KroneckerDelta,
+    Mul,
     Piecewise,
+    Pow,
     Sum,
     Symbol,
     Tuple,
@@ -68,7 +71,15 @@ def put_in(expr: Expr, old: tuple[Expr, ...], new: tuple[Expr, ...]) -> Expr:
 
 @lru_cache(maxsize=REMEMBERED)
 def free(expr: Expr) -> frozenset[Expr]:
-    """Return the free symbols; of a sum they take SymPy long to find."""
+    """Return ``expr.free_symbols``; SymPy builds the body of a sum anew to find them."""
+    if isinstance(expr, Sum):
+        found = set(free(expr.function))
+        for index, *ends in expr.limits:
+            found.discard(index)
+            found.update(*map(free, ends))
+        return frozenset(found)
+    if isinstance(expr, (Add, Mul, Pow, Partial)):
+        return frozenset().union(*map(free, expr.args))
     return frozenset(expr.free_symbols)
 
 
