@@ -8,7 +8,6 @@ neuron k of layer l-1. Layers are numbered 1..L, as in Higham & Higham.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from sympy import (
@@ -30,8 +29,9 @@ from sympy import (
     sympify,
 )
 
+from derive.remembered import remembered
+
 ONE = Integer(1)
-REMEMBERED = 2**14  # answers of pure functions of expressions that are kept: the same are asked for again
 
 
 class Index(Dummy):
@@ -62,14 +62,14 @@ def total(body: Expr, *indices: Index) -> Expr:
     return body
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def put_in(expr: Expr, old: tuple[Expr, ...], new: tuple[Expr, ...]) -> Expr:
     """Return an expression with others in the places of some, all put in at once."""
     names = {one: other for one, other in zip(old, new, strict=True) if one is not other}
     return exchanged(expr, names) if names else expr
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def free(expr: Expr) -> frozenset[Expr]:
     """Return ``expr.free_symbols``; SymPy builds the body of a sum anew to find them."""
     if isinstance(expr, Sum):
@@ -113,7 +113,7 @@ def summed(body: Expr, *limits: Tuple) -> Expr:
     return made
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def _without_cases(body: Expr) -> bool:
     return isinstance(body, Expr) and body is not nan and not body.has(Piecewise)
 

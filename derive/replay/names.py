@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache, lru_cache
+from functools import cache
 
 from sympy import Add, Expr, KroneckerDelta, Mul, Sum, Tuple, srepr, sympify
 
-from derive.quantities import REMEMBERED, Index, exchanged, summed
+from derive.quantities import Index, exchanged, summed
+from derive.remembered import remembered
 
 
 def same(left: Expr, right: Expr) -> bool:
@@ -15,7 +16,7 @@ def same(left: Expr, right: Expr) -> bool:
     return bool(left == right) or key(left, ()) == key(right, ())
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def cut_short(expr: Expr) -> tuple[Expr, ...]:
     """Return what a sum runs over that is no Index, or not over the whole range of it."""
     limits = (limit for node in expr.atoms(Sum) for limit in node.limits)
@@ -42,7 +43,7 @@ def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
     return summed(apart(body, scope, fresh), *reversed(limits))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def key(expr: Expr, bound: tuple[Expr, ...]) -> str:
     """Spell an expression with its bound indices numbered from outside in, terms and factors in order."""
     if isinstance(expr, Index):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from sympy import Expr, Integer, atan, cos, cosh, log, sign, sin, sinh, sqrt, tanh
 
-from derive.quantities import REMEMBERED, Index, put_in, total
+from derive.quantities import Index, put_in, total
+from derive.remembered import remembered
 from derive.verification.functions import (
     ErrorFunction,
     Exponential,
@@ -127,7 +127,7 @@ def elementwise(function: Callable[..., Expr], operands: Sequence[Operand]) -> V
     return _elementwise(function, tuple(operands))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def _elementwise(function: Callable[..., Expr], operands: tuple[Operand, ...]) -> Value:
     arrays = [operand for operand in operands if isinstance(operand, Value)]
     rank = max(len(array.axes) for array in arrays)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from sympy import Expr, Indexed, Integer, Sum
 
@@ -23,7 +22,8 @@ from derive.program.routines import (
     weighted_inputs_needed,
 )
 from derive.proof import Proof
-from derive.quantities import REMEMBERED, Cost, Index, N, Partial, a, exchanged, m, put_in, q, z
+from derive.quantities import Cost, Index, N, Partial, a, exchanged, m, put_in, q, z
+from derive.remembered import remembered
 from derive.theorems import levenberg_marquardt as lm
 from derive.verification.spelling import as_code, constant, rounded
 from derive.verification.values import Group, Held, place
@@ -181,7 +181,7 @@ def known(item: Computed, axes: Callable[[Expr], tuple[Index, ...]] | None = Non
     return Known(equation.number, left, right, tuple(index.upper for index in free))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def _key(expr: Expr) -> str:
     """Return the normal form of what is written out, which is the same whatever else is known."""
     return rounded(normal_form(_of_single_ranges(expr)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 from math import isfinite
 
 from sympy import (
@@ -28,7 +27,8 @@ from sympy import (
 from sympy.codegen.cfunctions import hypot
 
 from derive.activations.functions import Above, NormalCdf, expm1, log1p
-from derive.quantities import REMEMBERED, Greatest, Partial, summed
+from derive.quantities import Greatest, Partial, summed
+from derive.remembered import remembered
 from derive.verification.calls import ELEMENTWISE
 from derive.verification.functions import (
     ErrorFunction,
@@ -58,7 +58,7 @@ _SPELLED = {
 }
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def as_code(expr: Expr) -> Expr:
     """Write functions, minima, maxima and cases as emitted calls are read; round constants."""
     if isinstance(expr, (Number, NumberSymbol)):

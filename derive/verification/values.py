@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache
 
 from sympy import Expr, Integer, KroneckerDelta, Mul
 
-from derive.quantities import REMEMBERED, Index, put_in
+from derive.quantities import Index, put_in
+from derive.remembered import remembered
 
 Group = tuple[Expr, ...]
 NEW: Group = ()  # an axis that ``None`` makes, over which a value does not vary
@@ -94,7 +95,7 @@ class Memory:
         self.held[start, stop] = held
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def _apart(low: Expr, high: Expr, start: Expr, stop: Expr) -> bool:
     """Say whether two stretches are known to have no entry in common."""
     if all(isinstance(place, Integer) for place in (low, high, start, stop)):
@@ -217,7 +218,7 @@ def fresh(value: Value) -> View:
     return view
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def _seen(
     fine: Group, coarse: Group, axes: tuple[tuple[int, ...], ...], tied: tuple[tuple[int, int], ...]
 ) -> tuple[tuple[Group, ...], Group, Group]:
@@ -236,7 +237,7 @@ def _seen(
     return groups, old, tuple(names[ties.get(leaf, leaf)] for leaf in range(len(fine)))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@remembered
 def _laid(
     groups: tuple[Group, ...], coarse: Group, axes: tuple[tuple[int, ...], ...]
 ) -> tuple[tuple[int, ...], Group, Group, Group]:

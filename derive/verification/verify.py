@@ -73,11 +73,20 @@ class Verifier:
         First everything is proved or not. Only if it is not, all is done again with what it takes to say
         which statements are to blame: what each array held before each equation.
         """
-        try:
-            report = _verify(self, files, blaming=False)
-        except (Located, Refusal, Skipped):
-            report = None
+        report = self._unblamed(files)
         return report if report is not None and report.holds else _verify(self, files, blaming=True)
+
+    def holds(self, files: Mapping[str, str]) -> bool:
+        """Say whether everything is proved; what is wrong if it is not, and where, is not looked for."""
+        report = self._unblamed(files)
+        return report is not None and report.holds
+
+    def _unblamed(self, files: Mapping[str, str]) -> Report | None:
+        """Return what is proved; None as soon as a statement is wrong."""
+        try:
+            return _verify(self, files, blaming=False)
+        except (Located, Refusal, Skipped):
+            return None
 
 
 def verify_files(files: Mapping[str, str], proof: Proof, extras: Sequence[str] = ()) -> Report:
