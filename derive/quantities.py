@@ -24,10 +24,10 @@ from sympy import (
     Sum,
     Symbol,
     Tuple,
-    default_sort_key,
     nan,
     sympify,
 )
+from sympy.core.relational import Relational
 
 from derive.remembered import remembered
 
@@ -114,14 +114,16 @@ def summed(body: Expr, *limits: Tuple) -> Expr:
 
 
 @remembered
-def _without_cases(body: Expr) -> bool:
-    return isinstance(body, Expr) and body is not nan and not body.has(Piecewise)
+def _without_cases(expr: Expr) -> bool:
+    cases = isinstance(expr, (Piecewise, Relational)) or expr is nan
+    return not cases and all(_without_cases(arg) for arg in expr.args)
 
 
 def kronecker(p: Expr, q: Expr) -> Expr:
     """Return delta_pq. Of two indices nothing is known that would decide it, so SymPy is not asked."""
     if isinstance(p, Index) and isinstance(q, Index) and p != q:
-        return KroneckerDelta(*sorted((p, q), key=default_sort_key), evaluate=False)
+        p, q = sorted((p, q), key=lambda index: (index.name, index.dummy_index))  # SymPy's order
+        return KroneckerDelta(p, q, evaluate=False)
     return KroneckerDelta(p, q)
 
 
