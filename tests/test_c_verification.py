@@ -69,8 +69,8 @@ def mutants(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _where_equal(line: str) -> str:
-    """Write one letter for two that a condition says are equal, and numbers as doubles: the rest can differ."""
-    line = re.sub(r"\b\d+\.\d+", lambda found: repr(float(found[0])), line)
+    """Write one letter for two that a condition says are equal, and numbers as far as a double is sure."""
+    line = re.sub(r"\b\d+\.\d+", lambda found: f"{float(found[0]):.15g}", line)
     return re.sub(r"c == j \? [^:]*", lambda found: re.sub(r"\bc\b(?! ==)", "j", found[0]), line)
 
 
