@@ -69,7 +69,10 @@ LEAN = {
         "weigh",
     ),
     "ridge.py": ("shifts", "slope_with_ridge", "step_with_ridge", "effective_parameters"),
-    "scaling.py": ("scales", "scaled_system", "unscaled", "Scaling.at", "Scaling.step"),
+    "scaling.py": (
+        *("scales", "scaled_system", "unscaled", "Scaling.at", "Scaling.step", "mean_squares", "spread"),
+    ),
+    "layers.py": ("layer_squares", "scaled_step", "LayerSquares.__init__", "LayerSquares.at"),
     "damped.py": ("take", "step_by_normal_matrix", "step_by_gram_matrix", "_taken"),
 }
 _names = itertools.count()

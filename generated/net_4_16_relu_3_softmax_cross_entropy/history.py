@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 089019fe7a52b1bcc0af3576b2924e474bda2b46390766116d4e3adccfc2f423
+# 62192647518fc7a601487cc23d8dc067a4959768d1a582de05451a06a8da939c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
+# a3146f90745820fb7e3358121871a901171e552c2af1aab5c14285f58b26dfc7
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 7938241a88aae8d4a8bde19c52ff88a5786ff5e23952bb7178970c9f4d74a612
+# ab49da80249234093752b08b884efff257be6a65aa499b4aa6200b42f190cd97
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2.
 
