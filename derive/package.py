@@ -210,7 +210,7 @@ def _training(proof: Proof, extras: Sequence[str]) -> dict[str, dict[str, Any]]:
         "history.py": {},
         "fit.py": squares | scale | {"matrix_free": "matrix-free" in extras},
         "levenberg_marquardt.py": squares | {"acceleration": ACCELERATION in extras},
-        "mini_batches.py": {},
+        "mini_batches.py": squares,
     }
 
 

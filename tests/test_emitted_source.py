@@ -77,6 +77,7 @@ def test_templates_are_given_exactly_what_they_read(sizes: str, monkeypatch: pyt
         "definite.py.j2",
         "ridge.py.j2",
         "scaling.py.j2",
+        "layers.py.j2",
         "robust.py.j2",
         "matrix_free.py.j2",
         "acceleration.py.j2",

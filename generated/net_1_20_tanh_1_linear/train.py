@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# b89c3c04c6d8aae612304da426aac9eb15e8ca2f92f2bfbbe5b72381ed38822c
+# 54eaaa88a0cf52ca4f5d88a7500d88d74c1824e6ccb023c9d267d3dfe6686da4
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 1-20:tanh-1:linear.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 796c354f665605b9e383ea038ab3797a7dd3ac1320333b7b5542d7c42ab73d8f
+# 13d8e89c2ff767479a17f839903531abe3198df39c57959ce2afdfd17bbb8d5d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

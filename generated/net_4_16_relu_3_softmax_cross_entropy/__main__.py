@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 988f651155bbbb24008d3dad83ceb68674a6bbed81cb142351534db48d48949c
+# c9bd8afc780e554940ecd61fabbd5477b64ccc513b2892ac05fc859a978423ff
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 217b1876cdc51cb3d3adb816a26c3d5e7628fb2f6378d8690627f5b1705c68d8
+# ee0be6cbb010bce83db0d81a725998e243f2a1efc6b781a32b55c566b66d90f3
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-2-3-2 on one sample at a time, in scalars.
 

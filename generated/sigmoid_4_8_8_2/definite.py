@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# b2c3e0797d8fefdd7b58eab5807d19c8d62fdea677f63dd8ac6c000e12ea7e4c
+# 0fc7c4b2c1f8d19e884b1d7512b0a082b16c6468483078ba334f32453ed6164c
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Symmetric systems (S + mu I) x = b for one S and b and many mu, with NumPy alone."""
 
