@@ -84,13 +84,14 @@ def check_sample_steps(run: Interpreter, proof: Proof) -> None:
     function = run.function("sample_steps.py", "sample_steps")
     source, node = function.source, function.node
     body = node.body[1:] if isinstance(node.body[0], ast.Expr) else node.body
-    if [argument.arg for argument in node.args.args] != ["p", "X", "Y", "eta"] or len(body) != 3:
+    if [argument.arg for argument in node.args.args] != ["p", "X", "Y", "rows", "eta"] or len(body) != 3:
         raise Refusal("sample_steps has another form than is known")
     unpack, loop, pack = body
     sizes = proof.architecture.sizes
     letters = _letters(proof)
     names = _unpacked(unpack, "p.tolist()")
-    inputs, targets = _looped(loop)
+    inputs, targets, entries = _looped(loop)
+    assert isinstance(loop, ast.For)
     _counts(run, source, unpack, len(names), len(letters))
     _counts(run, source, loop, len(inputs), sizes[0])
     _counts(run, source, loop, len(targets), sizes[-1])
@@ -99,14 +100,14 @@ def check_sample_steps(run: Interpreter, proof: Proof) -> None:
     known |= {name: y[I, j] for j, name in enumerate(targets, start=1)}
     if len(known) != len(names) + len(inputs) + len(targets) + 1:
         raise Located(source, loop, "uses a name twice")
-    assert isinstance(loop, ast.For)
     assigned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     frame = Frame(function, dict(known), frozenset(assigned))
     trace = run.traces.setdefault((source.name, function.qualname), Trace())
     trace.lines |= {unpack.lineno, loop.lineno, pack.lineno}
+    trace.lines |= {taken.lineno for taken in loop.body[:2]}
     run.frames.append(frame)
     try:
-        for entry in _entries(loop.body):  # each is an entry of an equation by itself
+        for entry in _entries(entries):  # each is an entry of an equation by itself
             run.run_group(Group(entry, source.number(entry[-1])), frame)
             _moves(run, frame, entry[-1], dict(zip(names, letters, strict=True)))
     except Located:
@@ -159,19 +160,19 @@ def _names(node: ast.expr) -> list[str]:
 
 def _unpacked(node: ast.stmt, value: str) -> list[str]:
     match node:
-        case ast.Assign(targets=[ast.Tuple() as target], value=ast.Call() as call) if (
-            ast.unparse(call) == value
-        ):
+        case ast.Assign(targets=[ast.Tuple() as target], value=given) if ast.unparse(given) == value:
             return _names(target)
-    raise Refusal(f"expected parameters from {value}")
+    raise Refusal(f"expected a tuple of names that {value} is taken apart into")
 
 
-def _looped(node: ast.stmt) -> tuple[list[str], list[str]]:
+def _looped(node: ast.stmt) -> tuple[list[str], list[str], list[ast.stmt]]:
+    """Return the names that a sample gets in each round, and the statements after that."""
     match node:
-        case ast.For(target=ast.Tuple(elts=[inputs, targets]), iter=ast.Call() as call, orelse=[]):
-            if ast.unparse(call) == "zip(X.tolist(), Y.tolist(), strict=True)":
-                return _names(inputs), _names(targets)
-    raise Refusal("expected a loop over the rows of X and Y")
+        case ast.For(target=ast.Name(id="k"), iter=ast.Name(id="rows"), body=body, orelse=[]) if (
+            len(body) > 1
+        ):
+            return _unpacked(body[0], "X[k]"), _unpacked(body[1], "Y[k]"), body[2:]
+    raise Refusal("expected a loop over rows of X and Y")
 
 
 def _packs(node: ast.stmt, names: list[str]) -> bool:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# b5a59fc4cd4031de759a9c0deb35da3a94f8bbfbc369246a4ccd3f0d5a5cc2f7
+# d318a6eabc47f01aaf6c7294d923c5e79cce93ffd101f6ee1c92db9b7d8c445f
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
+# 928888e4b1b72efcfdd301d1b60e058d56a222a00bf4619717f3a4e7377fcafe
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-2-3-2, its cost and its residual."""
 
