@@ -129,7 +129,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "n_outputs": outputs,
             "parameters": known,
             "targets": targets,
-            "wiring": _wiring(architecture),
+            "wiring": wiring(architecture),
             "weights": tuple_code([repr(float(weight)) for weight in terms.weights], 0),
         },
         "forward.py": {
@@ -236,7 +236,7 @@ def _memories(contexts: Iterable[Mapping[str, Any]]) -> Iterator[Memory]:
         yield from _memories(value for value in context.values() if isinstance(value, Mapping))
 
 
-def _wiring(architecture: Architecture) -> list[str]:
+def wiring(architecture: Architecture) -> list[str]:
     """Say how layers are joined where one takes from more than the layer before, or shares its weights."""
     said = []
     for layer, joint in enumerate(architecture.joints, start=2):

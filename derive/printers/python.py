@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr, Max, Min, Pow, Rational, atan, cos, cosh, erf, exp, log, sin, sinh, tanh
+from sympy import Expr, Max, Min, Pow, Rational, Symbol, atan, cos, cosh, erf, exp, log, sin, sinh, tanh
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
@@ -30,7 +30,14 @@ _ROOT_OF_TWO = "1.4142135623730951"
 
 
 class _Python(StrPrinter):
-    """Numbers as floats with ``repr``, functions without a module prefix, selections as conditionals."""
+    """Numbers as floats with ``repr``, functions without a module prefix, selections as conditionals.
+
+    A sum begins with ``target``, if it is a term of it: total = total + ...
+    """
+
+    def __init__(self, target: Symbol | None = None) -> None:
+        super().__init__()
+        self.target = target
 
     def _print_Integer(self, expr: Expr) -> str:
         return repr(float(expr))
@@ -47,7 +54,8 @@ class _Python(StrPrinter):
     def _as_ordered_terms(self, expr: Expr, order: str | None = None) -> list[Expr]:
         """Begin with a term that is added: a - y takes one operation less than -y + a."""
         terms = list(super()._as_ordered_terms(expr, order))
-        first = next((term for term in terms if not term.could_extract_minus_sign()), terms[0])
+        added = [term for term in terms if not term.could_extract_minus_sign()]
+        first = next((term for term in terms if term == self.target), added[0] if added else terms[0])
         return [first, *(term for term in terms if term is not first)]
 
     def _print_Function(self, expr: Expr) -> str:
@@ -105,7 +113,7 @@ class _Python(StrPrinter):
 
 def assignment_line(assignment: Assignment) -> str:
     """Print one assignment; a parameter that moves is printed like any other."""
-    code = expression_code(assignment.value)
+    code = _code(assignment.value, Symbol(assignment.name))
     enclosed = (Above, Max, Min, NormalCdf, Pow)  # printed in parentheses of their own
     alone = isinstance(assignment.value, enclosed) and code[0] == "("
     return f"{assignment.name} = {code[1:-1] if alone else code}"
@@ -113,7 +121,11 @@ def assignment_line(assignment: Assignment) -> str:
 
 def expression_code(expr: Expr) -> str:
     """Print a scalar expression; constants are worked out."""
-    return str(_Python().doprint(with_numbers(expr)))
+    return _code(expr)
+
+
+def _code(expr: Expr, target: Symbol | None = None) -> str:
+    return str(_Python(target).doprint(with_numbers(expr)))
 
 
 def math_functions(assignments: Iterable[Assignment]) -> tuple[str, ...]:

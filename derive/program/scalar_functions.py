@@ -17,7 +17,7 @@ from derive.program.loops import is_partial, of_one_sample
 from derive.program.lowering import Computed, plainly
 from derive.program.routines import computed, forward_equations
 from derive.program.sample_loops import TOTAL, require_same_deltas, sample_cost
-from derive.program.scalar_passes import name_common
+from derive.program.scalar_passes import name_common, without_unread
 from derive.program.scalars import Assignment, step_equation, write_out
 from derive.proof import Proof
 from derive.quantities import N, eta
@@ -46,7 +46,8 @@ def descent_step(proof: Proof) -> tuple[Assignment, ...]:
     equations = [derived.equation for derived in proof.scaled]
     deltas = [computed(proof.network, one) for one in equations if not is_partial(one)]
     updates = [plainly(step_equation(one)) for one in equations if is_partial(one)]
-    return _written(proof, [*forward_equations(proof.network), *deltas, *updates])
+    code = _entries(proof, [*forward_equations(proof.network), *deltas, *updates])
+    return name_common(without_unread(code, parameter_names(proof.architecture)))
 
 
 def scalar_functions(proof: Proof) -> ScalarFunctions:
@@ -70,12 +71,14 @@ def scalar_functions(proof: Proof) -> ScalarFunctions:
     ]
     sums = [entry for item in adds for entry in _added(write_out(item, ()))]
     added = _added(write_out(sample_cost(proof), network.cost_terms.weights), TOTAL.name)
+    cost = without_unread([*_entries(proof, forward), *added], [TOTAL.name])
+    gradient = without_unread([*_entries(proof, [*forward, *deltas]), *sums], [item.name for item in sums])
     return ScalarFunctions(
-        _written(proof, forward),
-        name_common([*_entries(proof, forward), *added]),
+        name_common(_entries(proof, forward)),
+        name_common(cost),
         TOTAL * share,
         share,
-        name_common([*_entries(proof, [*forward, *deltas]), *sums]),
+        name_common(gradient),
     )
 
 
@@ -88,10 +91,6 @@ def parameter_names(architecture: Architecture) -> list[str]:
             places = [f"{place}_{k}" for place in places for k in range(1, size + 1)]
         names += [item.name + place for place in places]
     return names
-
-
-def _written(proof: Proof, equations: Iterable[Computed]) -> tuple[Assignment, ...]:
-    return name_common(_entries(proof, equations))
 
 
 def _entries(proof: Proof, equations: Iterable[Computed]) -> list[Assignment]:

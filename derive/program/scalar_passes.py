@@ -7,7 +7,7 @@ has two values, so a part that holds one is shared only as long as no parameter 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sympy import Abs, Expr, Function, Max, Min, Pow, Symbol
 
@@ -47,6 +47,17 @@ def name_common(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:
         if uses[item.value] and costs(item.value) and item.name not in moving and fixed:
             names.setdefault(item.value, Symbol(item.name))
     return tuple(found)
+
+
+def without_unread(assignments: Sequence[Assignment], wanted: Collection[str]) -> tuple[Assignment, ...]:
+    """Leave out what neither the caller wants nor a later assignment reads."""
+    needed = set(wanted)
+    found: list[Assignment] = []
+    for item in reversed(assignments):
+        if item.name in needed:
+            found.append(item)
+            needed |= _names(item.value)
+    return tuple(reversed(found))
 
 
 def moved(assignments: Sequence[Assignment]) -> set[str]:
