@@ -6,17 +6,14 @@ assignments. ``render`` is pure: the same architecture gives the same bytes in a
 
 from __future__ import annotations
 
-import hashlib
-import shlex
-from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Symbol
 
 from derive.architecture import Architecture
-from derive.costs import QUADRATIC
 from derive.errors import UserError
+from derive.header import header
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package import MAX_LISTED, conventions, wiring
@@ -29,7 +26,6 @@ from derive.program.scalar_functions import descent_step, parameter_names, scala
 from derive.proof import Proof
 from derive.quantities import N
 from derive.templates_path import templates_directory
-from derive.version import MARKER, tool_version
 
 MAX_PARAMETERS = 1000  # four functions of a few lines for each: longer files are slow to prove and to load
 
@@ -70,9 +66,9 @@ def render(proof: Proof) -> dict[str, str]:
         autoescape=False,
     )
     context = _context(proof)
-    head = environment.get_template("header.j2").render(_header(proof, environment, context))
-    header = "\n".join(f"# {line}" for line in head.splitlines())
-    text = environment.get_template("net.py.j2").render(header=header, **context)
+    head = environment.get_template("header.j2").render(header(proof, environment, context))
+    lines = "\n".join(f"# {line}" for line in head.splitlines())
+    text = environment.get_template("net.py.j2").render(header=lines, **context)
     return {file_name(proof.architecture): text}
 
 
@@ -129,25 +125,3 @@ def _blocks(architecture: Architecture) -> str:
         taken = item.shape[1] if len(item.shape) > 1 else 0
         rows.append(f'    ("{item.name}", {item.stop - item.start}, {taken}),\n')
     return f"(\n{''.join(rows)})"
-
-
-def _header(proof: Proof, environment: Environment, context: Mapping[str, Any]) -> dict[str, Any]:
-    """Say from what the file was made; the digest covers derivation, program and templates."""
-    digest = hashlib.sha256()
-    for derived in (*proof.sample, *proof.mean):
-        digest.update(equation_text(derived.equation).encode())
-    loader = environment.loader
-    assert loader is not None
-    for name in sorted(loader.list_templates()):
-        digest.update(loader.get_source(environment, name)[0].encode())
-    digest.update(repr(sorted(context.items())).encode())
-    architecture = proof.architecture
-    return {
-        "marker": MARKER,
-        "version": tool_version(),
-        "architecture": str(architecture),
-        "own": architecture.own,
-        "cost": "" if architecture.cost == QUADRATIC else shlex.quote(architecture.cost),
-        "label": architecture.label,
-        "digest": digest.hexdigest(),
-    }

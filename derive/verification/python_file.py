@@ -7,9 +7,10 @@ must be what the generator writes, character by character.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from glob import escape
 from pathlib import Path
 
-from derive.errors import NotProvedError, UserError
+from derive.errors import NotProvedError
 from derive.package_python import file_name, render, require_small
 from derive.proof import Proof, prove
 from derive.verification.expected import Knowledge
@@ -32,7 +33,7 @@ from derive.verification.scalars import (
 )
 from derive.verification.source import Source, SourceError, read_source
 from derive.verification.values import Refusal
-from derive.verification.verify import MAX_BYTES, made_from
+from derive.verification.verify import made_from, read_files
 
 READ = ("_forward", "_cost", "_gradient", "_descend")
 _HEAD = 6  # lines that say from what the file was made
@@ -156,17 +157,10 @@ def verify_python_file(path: Path, note: Callable[[Proof], None] | None = None) 
     Raises:
         UserError: if the file cannot be read, or its header names no architecture.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path} is larger than any generated file")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"expected {path} to be UTF-8 text") from None
-    architecture, _ = made_from({path.name: text}, path.parent)
+    files = read_files(path.parent, (escape(path.name),))
+    architecture, _ = made_from(files, path.parent)
     require_small(architecture)
     proof = prove(architecture, brute_force=False)
     if note is not None:
         note(proof)
-    return verify_python({file_name(architecture): text}, proof, render(proof))
+    return verify_python({file_name(architecture): files[path.name]}, proof, render(proof))

@@ -236,9 +236,21 @@ def read_package(directory: Path) -> dict[str, str]:
     """
     if not directory.is_dir():
         raise UserError(f"expected the folder of a generated package, got {directory}")
+    files = read_files(directory, ("*.py",))
+    if not files:
+        raise UserError(f"expected a generated package in {directory}, got no Python file")
+    return files
+
+
+def read_files(directory: Path, patterns: Sequence[str]) -> dict[str, str]:
+    """Return the text of the files of a folder that match one of the patterns, by name.
+
+    Raises:
+        UserError: if a file cannot be read, is no text, or is larger than any that we write.
+    """
     files = {}
     try:
-        for path in sorted(directory.glob("*.py")):
+        for path in sorted(path for pattern in patterns for path in directory.glob(pattern)):
             if path.stat().st_size > MAX_BYTES:
                 raise UserError(f"{path} is larger than any generated file")
             files[path.name] = path.read_text(encoding="utf-8")
@@ -246,8 +258,6 @@ def read_package(directory: Path) -> dict[str, str]:
         raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise UserError(f"expected {path} to be UTF-8 text") from None
-    if not files:
-        raise UserError(f"expected a generated package in {directory}, got no Python file")
     return files
 
 
