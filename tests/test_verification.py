@@ -134,7 +134,7 @@ BROKEN = [
     ("train.py", "np.multiply(g, eta, out=g)", "np.divide(g, eta, out=g)", "3.1"),
     ("sample_steps.py", "W3_2_1*a2_1 + W3_2_2*a2_2", "W3_2_1*a2_1 + W3_2_2*a2_1", "0.2"),
     ("sample_steps.py", "W3_1_1 = W3_1_1 - a2_1*d3_1", "W3_1_1 = W3_1_1 + a2_1*d3_1", "1.4, 3.1"),
-    ("sample_steps.py", "-z2_1 < 708.0 else 708.0", "-z2_1 > 708.0 else 708.0", "0.3"),
+    ("sample_steps.py", "-z2_1 if z2_1 > -708.0", "-z2_1 if z2_1 > 708.0", "0.3"),
 ]
 
 

@@ -130,7 +130,7 @@ def numbers(files: dict[str, str], folder: Path) -> list[bytes]:
     found.append(net.lm_step(p, X, Y, 0.2))
     if hasattr(train, "sample_steps"):
         stepped = p.copy()
-        train.sample_steps(stepped, X, Y, 0.3)
+        train.sample_steps(stepped, X.tolist(), Y.tolist(), range(len(X)), 0.3)
         found.append(stepped)
     for module in [key for key in sys.modules if key.startswith(name)]:
         del sys.modules[module]

@@ -69,6 +69,7 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "TrainingResult.message"): _SAYS,
     ("train.py", "_Batches.__init__"): "allocates buffers of a loop",
     ("train.py", "_Batches.descend"): "gathers the rows of a batch; the step that it takes is proved",
+    ("train.py", "_Batches._in_scalars"): "gathers samples as floats; the steps that it takes are proved",
     ("train.py", "_draw_rows"): _DRAW,
     ("train.py", "_draw"): _DRAW,
     ("train.py", "_chunks"): _DRAW,

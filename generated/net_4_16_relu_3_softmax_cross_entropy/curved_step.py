@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# c9bd8afc780e554940ecd61fabbd5477b64ccc513b2892ac05fc859a978423ff
+# a49a0bad5a1f910ccf56ab3c3197cbd012e741dbb7841b9b05da4a2bbee211eb
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Levenberg-Marquardt step of the network 4-16:relu-3:softmax with cross-entropy.
 

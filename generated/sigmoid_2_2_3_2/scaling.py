@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# ee0be6cbb010bce83db0d81a725998e243f2a1efc6b781a32b55c566b66d90f3
+# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
