@@ -72,9 +72,9 @@ class Effort(NamedTuple):
     ``cpu`` counts the time of processors in the place of the clock's, on a machine that others use.
     """
 
-    rounds: int = 15
+    rounds: int = 11
     turn: float = 0.05
-    budget: float = 60.0
+    budget: float = 30.0
     limit: float = 120.0
     pause: float = 0.05
     cpu: bool = False

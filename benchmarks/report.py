@@ -13,7 +13,7 @@ BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
 BASE = "emitted"  # whose figure is 1
 HELD = (("peak", 8), ("idle", 6))  # megabytes of a process, at most and before it began
-NO_PEERS = ("bare", "a gradient", "five rejections", "liveness")  # measures, not ways to do the work
+NO_PEERS = ("bare", "a gradient", "step, five rejections", "liveness")  # measures, not ways to do the work
 
 
 def amount(entry: Result) -> float | None:

@@ -21,6 +21,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -31,7 +32,7 @@ from contest import Effort, Suite, measure
 from networks import Row
 
 CONTESTS = {"gradient": "gradient", "forward": "gradient", "sgd": "sgd", "lm": "lm"}
-OTHERS = {"memory": "Memory of a gradient", "generation": "Generation itself"}
+OTHERS = {"memory": "Memory of a gradient", "generation": "Generation itself, the least of three runs"}
 Measurement = tuple[str, Callable[[], list[report.Result]]]
 
 
@@ -64,10 +65,11 @@ def measurements(options: argparse.Namespace, effort: Effort) -> Iterator[Measur
             chosen = peers_of(contests["gradient"], options.peers)
             for row in chosen_rows(memory.ROWS, len(memory.ROWS), options):
                 yield f"memory: {row}", partial(_memory, row, chosen, effort)
+        elif find_spec("generation") is None:
+            print("generation: benchmarks/generation.py is not there", file=sys.stderr)
         else:
-            import generation
-
-            yield "generation", generation.rows
+            rows = importlib.import_module("generation").rows
+            yield "generation", partial(_generation, rows, options.all)
 
 
 def _contest(suite: Suite, row: Row, chosen: list[str], effort: Effort) -> list[report.Result]:
@@ -78,6 +80,18 @@ def _memory(row: Row, chosen: list[str], effort: Effort) -> list[report.Result]:
     import memory
 
     return [memory.measure(row, chosen, effort)]
+
+
+def _generation(rows: Callable[..., list[dict[str, Any]]], long: bool) -> list[report.Result]:
+    """Return the whole times of all networks, each the least of some, as one row; JSON keeps their parts."""
+    entries = {}
+    for row in rows(long=long):
+        words = [row["architecture"], row.get("cost", ""), row.get("extras") and f"with {row['extras']}"]
+        name = " ".join(word for word in words if word and word != "quadratic")
+        if row.get("layers", 0) > 6:
+            name = f"{row['layers']} layers, {name[:12]}..."
+        entries[name] = dict.fromkeys(("median", "low", "high"), row["whole"]) | row
+    return [{"suite": "generation", "work": "processor time of a fresh process", "entries": entries}]
 
 
 def chosen_rows(rows: tuple[Row, ...], quick: int, options: argparse.Namespace) -> list[Row]:

@@ -28,7 +28,6 @@ def suite() -> Iterator[Any]:
     sys.path.insert(0, str(BENCHMARKS))
     names = (
         "contest",
-        "generation",
         "gradient",
         "lm",
         "machine",
@@ -277,11 +276,25 @@ def test_the_spread_is_the_median_with_its_quartiles(suite: Any) -> None:
     assert suite.timing.spread([3.0]) == (3.0, 3.0, 3.0, 1)
 
 
-def test_generation_is_timed_in_processes_of_their_own_and_a_failure_is_said(suite: Any) -> None:
-    generation = suite.generation
-    assert 0 < generation.seconds("sum(range(1000))") < 10
-    with pytest.raises(suite.timing.Failed, match="ZeroDivisionError"):
-        generation.seconds("1/0")
+def test_rows_of_generation_become_one_table(suite: Any) -> None:
+    parts = {"import": 0.5, "prove": 1.0, "emit": 0.5}
+    rows = [
+        {"architecture": "--help", "whole": 0.3},
+        {"architecture": "2-1", "layers": 2, "cost": "quadratic", "extras": "", "whole": 2.0, **parts},
+        {
+            "architecture": "-".join("4" * 50),
+            "layers": 50,
+            "cost": "huber",
+            "extras": "",
+            "whole": 9.0,
+            **parts,
+        },
+    ]
+    (found,) = suite.run._generation(lambda long: rows, True)
+    assert list(found["entries"]) == ["--help", "2-1", "50 layers, 4-4-4-4-4-4-..."]
+    table = suite.report.markdown(about(suite), [found], suite.run.OTHERS)
+    assert "| 2-1 | 2.00 |" in table
+    assert "**" not in table  # no contest
 
 
 def test_all_have_their_turn_in_every_round_and_who_fails_has_no_more(suite: Any) -> None:
