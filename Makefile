@@ -54,7 +54,7 @@ bench: $(DEV) ## time the emitted code beside other libraries, those that are in
 bench-page: $(DEV) ## the same, written to docs/benchmarks.md with its JSON and plot
 	@$(BIN)/python benchmarks/run.py --page docs/benchmarks.md $(BENCHFLAGS)
 
-bench-all: $(DEV) ## long rows, too, training on known problems, the C target and mutants
+bench-all: $(DEV) ## long rows, too, training on known problems, the C target, mutants
 	@$(BIN)/python benchmarks/run.py --all $(BENCHFLAGS)
 	@$(BIN)/python benchmarks/lm_problems.py all
 	@$(BIN)/python benchmarks/c_target.py

@@ -32,7 +32,7 @@ from contest import Effort, Suite, measure
 from networks import Row
 
 CONTESTS = {"gradient": "gradient", "forward": "gradient", "sgd": "sgd", "lm": "lm"}
-OTHERS = {"memory": "Memory of a gradient", "generation": "Generation itself, the least of three runs"}
+OTHERS = {"memory": "Memory of a gradient", "generation": "Generation itself, the least of two runs"}
 Measurement = tuple[str, Callable[[], list[report.Result]]]
 
 
@@ -85,7 +85,7 @@ def _memory(row: Row, chosen: list[str], effort: Effort) -> list[report.Result]:
 def _generation(rows: Callable[..., list[dict[str, Any]]], long: bool) -> list[report.Result]:
     """Return the whole times of all networks, each the least of some, as one row; JSON keeps their parts."""
     entries = {}
-    for row in rows(long=long):
+    for row in rows(repeat=2, long=long):
         words = [row["architecture"], row.get("cost", ""), row.get("extras") and f"with {row['extras']}"]
         name = " ".join(word for word in words if word and word != "quadratic")
         if row.get("layers", 0) > 6:
@@ -194,19 +194,28 @@ def main(given: list[str] | None = None) -> None:
     print("\n".join(report.machine_lines(about)))
     if absent := sorted(need for need in needs if machine.lacking([need])):
         print(f"not installed, and left out: {', '.join(absent)}")
-    files, results, begin = Files(options, about), [], perf_counter()
+    files, begin = Files(options, about), perf_counter()
+    results: list[report.Result] = []
+    failed: list[str] = []
     try:
         for name, measured in measurements(options, effort):
             print(f"-- {name}", file=sys.stderr, flush=True)
-            for result in measured():
-                results.append(result)
-                print(report.text(result), flush=True)
+            try:
+                found = measured()
+            except Exception as error:
+                failed.append(name)
+                print(f"{name}: failed: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+                continue
+            results += found
+            print("\n".join(map(report.text, found)), flush=True)
             files.write(results, titles)
     except KeyboardInterrupt:
         print("interrupted; what was done is kept", file=sys.stderr)
         files.write(results, titles)
         sys.exit(130)
     print(f"done in {perf_counter() - begin:.0f} s", file=sys.stderr)
+    if failed:
+        sys.exit(f"failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -290,7 +290,7 @@ def test_rows_of_generation_become_one_table(suite: Any) -> None:
             **parts,
         },
     ]
-    (found,) = suite.run._generation(lambda long: rows, True)
+    (found,) = suite.run._generation(lambda repeat, long: rows, True)
     assert list(found["entries"]) == ["--help", "2-1", "50 layers, 4-4-4-4-4-4-..."]
     table = suite.report.markdown(about(suite), [found], suite.run.OTHERS)
     assert "| 2-1 | 2.00 |" in table
@@ -450,6 +450,23 @@ def test_an_interrupt_leaves_what_was_done(
     assert ended.value.code == 130
     assert len(json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["results"]) == 1
     assert "what was done is kept" in capsys.readouterr().err
+
+
+def test_a_row_that_fails_is_said_and_the_others_are_measured(
+    suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing() -> Any:
+        raise ValueError("no package")
+
+    measured = [("one", failing), ("two", lambda: [result(emitted=0.4)])]
+    monkeypatch.setattr(suite.run, "measurements", lambda *_: iter(measured))
+    monkeypatch.setattr(suite.machine, "unpin", dict)
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    with pytest.raises(SystemExit) as ended:
+        suite.run.main(["--out", str(tmp_path)])
+    assert ended.value.code == "failed: one"
+    assert "one: failed: ValueError: no package" in capsys.readouterr().err
+    assert "| emitted | **0.400** (0.360–0.480) |" in (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
 
 
 def test_peers_are_chosen_by_name_or_library_and_ours_are_always_there(suite: Any) -> None:
