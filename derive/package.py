@@ -6,8 +6,6 @@ program. ``render`` is pure: the same architecture gives the same bytes in any p
 
 from __future__ import annotations
 
-import hashlib
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
@@ -16,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from derive.activations import activation
 from derive.architecture import Architecture, Parameter
-from derive.costs import QUADRATIC, SOFTMAX
+from derive.costs import SOFTMAX
 from derive.extras import ACCELERATION, checked, require_fitting
+from derive.header import header
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package_curved import curved_contexts
@@ -45,7 +44,6 @@ from derive.quantities import a
 from derive.special import source as special_source
 from derive.templates_path import templates_directory
 from derive.theorems.gauss_newton import output_letter
-from derive.version import MARKER, tool_version
 
 MAX_LISTED = 6
 REACH = {"tanh": 2.0, "sigmoid": 4.0, "logistic": 4.0}
@@ -70,12 +68,13 @@ def render(proof: Proof, extras: Sequence[str] = ()) -> dict[str, str]:
         autoescape=False,
     )
     texts = contexts(proof, extras)
-    header = environment.get_template("header.j2").render(_header(proof, environment, texts, extras))
+    said_by = header(proof, environment, texts, extras)
+    head = environment.get_template("header.j2").render(said_by | {"marker": f"# {said_by['marker']}"})
     files = {}
     for name, context in texts.items():
         said = {key: value for key, value in context.items() if key != "template"}
         template = environment.get_template(f"{context.get('template', name)}.j2")
-        text = template.render(header=header.rstrip("\n"), **said)
+        text = template.render(header=head.rstrip("\n"), **said)
         files[name] = text
     return files
 
@@ -297,27 +296,3 @@ def _wrapped(line: str, number: str) -> str:
     inner = wrap(value, WIDTH - 3 * INDENT, break_long_words=False, break_on_hyphens=False)
     body = "".join(f"{' ' * 3 * INDENT}{part}\n" for part in inner)
     return f"{name} = (  # ({number})\n{body}{' ' * 2 * INDENT})"
-
-
-def _header(
-    proof: Proof, environment: Environment, texts: dict[str, Any], extras: Sequence[str]
-) -> dict[str, Any]:
-    """Say from what the package was made; the digest covers derivation, program and templates."""
-    digest = hashlib.sha256()
-    for derived in (*proof.sample, *proof.mean, *proof.output):
-        digest.update(equation_text(derived.equation).encode())
-    loader = environment.loader
-    assert loader is not None
-    for name in sorted(loader.list_templates()):
-        digest.update(loader.get_source(environment, name)[0].encode())
-    digest.update(repr(sorted(texts.items())).encode())
-    return {
-        "marker": f"# {MARKER}",
-        "version": tool_version(),
-        "architecture": str(proof.architecture),
-        "own": proof.architecture.own,
-        "cost": "" if proof.architecture.cost == QUADRATIC else shlex.quote(proof.architecture.cost),
-        "extras": ",".join(extras),
-        "label": proof.architecture.label,
-        "digest": digest.hexdigest(),
-    }

@@ -6,10 +6,8 @@ A template places what it is given and adds no formula; every line of mathematic
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -17,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Symbol
 
-from derive.costs import QUADRATIC
+from derive.header import header
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package import conventions
@@ -29,7 +27,6 @@ from derive.program.sample_loops import MAX_NORMAL_PARAMETERS, SampleLoops, has_
 from derive.proof import Proof
 from derive.quantities import N
 from derive.templates_path import templates_directory
-from derive.version import MARKER, tool_version
 
 MAX_ON_STACK = 256  # larger arrays lie in the caller's memory
 
@@ -125,7 +122,7 @@ def render(proof: Proof) -> dict[str, str]:
         autoescape=False,
     )
     context = _context(proof, sample_loops(proof))
-    head = environment.get_template("header.j2").render(_header(proof, environment, context))
+    head = environment.get_template("header.j2").render(header(proof, environment, context))
     name = proof.architecture.package_name
     places = {
         f"{name}.h": ("net.h.j2", "//"),
@@ -135,8 +132,8 @@ def render(proof: Proof) -> dict[str, str]:
     }
     files = {}
     for file, (template, sign) in places.items():
-        header = "\n".join(f"{sign} {line}" for line in head.splitlines())
-        files[file] = environment.get_template(template).render(header=header, **context)
+        lines = "\n".join(f"{sign} {line}" for line in head.splitlines())
+        files[file] = environment.get_template(template).render(header=lines, **context)
     return files
 
 
@@ -200,25 +197,3 @@ def _no_step(proof: Proof) -> str:
     if not proof.squares:
         return "the C target has it for the quadratic cost alone"
     return f"it has more than {MAX_NORMAL_PARAMETERS} parameters"
-
-
-def _header(proof: Proof, environment: Environment, context: Mapping[str, Any]) -> dict[str, Any]:
-    """Say from what the files were made; the digest covers derivation, program and templates."""
-    digest = hashlib.sha256()
-    for derived in (*proof.sample, *proof.mean, *proof.output):
-        digest.update(equation_text(derived.equation).encode())
-    loader = environment.loader
-    assert loader is not None
-    for name in sorted(loader.list_templates()):
-        digest.update(loader.get_source(environment, name)[0].encode())
-    digest.update(repr(sorted(context.items())).encode())
-    architecture = proof.architecture
-    return {
-        "marker": MARKER,
-        "version": tool_version(),
-        "architecture": str(architecture),
-        "own": architecture.own,
-        "cost": "" if architecture.cost == QUADRATIC else shlex.quote(architecture.cost),
-        "label": architecture.label,
-        "digest": digest.hexdigest(),
-    }

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from derive.errors import NotProvedError
-from derive.package_parts import function, shape_code, spare_arrays
+from derive.package_parts import function, shape_code, slot_sizes, spare_arrays
 from derive.printers.numpy import special_functions, tuple_code
-from derive.program.passes import entries, is_fixed
+from derive.program.passes import entries
 from derive.program.routines import Routine, Routines
 from derive.program.sweeps import iteration_routines, sweeps
 from derive.proof import Proof
@@ -27,7 +27,7 @@ def sweeps_context(proof: Proof, routines: Routines, names: Sequence[str]) -> di
     push = function(found.forward, [lent[0], ("direction", directions), lent[1], ("work", forward_work)])
     pull = function(found.backward, [*lent, ("back", backward_work), ("product", blocks)])
     kept = [entries(routines.propagate.axes[name]) for name in (*activations, *spare)]
-    growing, fixed = _slot_sizes(found.forward)
+    growing, fixed = slot_sizes(found.forward)
     first = len(kept)
 
     def carve(name: str, slot: int, axes: dict[str, Any]) -> str:
@@ -77,14 +77,3 @@ def matrix_free_context(proof: Proof) -> dict[str, Any]:
 
 def _touches(routine: Routine, name: str) -> bool:
     return any(name in (*s.reads, s.target.array) for s in routine.statements)
-
-
-def _slot_sizes(routine: Routine) -> tuple[list[int], list[int]]:
-    """Return the entries of each slot, for one sample where it grows and in all where it does not."""
-    count = 1 + max(routine.slots.values())
-    sizes, fixed = [0] * count, [False] * count
-    for name, slot in routine.slots.items():
-        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
-        fixed[slot] = is_fixed(routine.axes[name])
-    growing = fixed.count(False)
-    return sizes[:growing], sizes[growing:]

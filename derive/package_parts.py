@@ -109,24 +109,30 @@ def spare_arrays(routines: Routines) -> list[str]:
 
 def memory_of(routine: Routine, activations: list[str], work: list[str], spare: list[str]) -> Memory:
     """Print how the arrays of a workspace lie in its memory."""
-    count = 1 + max(routine.slots.values())
-    sizes, fixed = [0] * count, [False] * count
-    for name, slot in routine.slots.items():
-        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
-        fixed[slot] = is_fixed(routine.axes[name])
-    growing = fixed.count(False)
+    growing, fixed = slot_sizes(routine)
 
     def carve(name: str) -> str:
         shape = shape_code(routine.axes[name])
         return f"carve(memory[{routine.slots[name]}], {shape}),  # {name}"
 
     return Memory(
-        tuple_code(list(map(str, sizes[:growing])), 12),
-        tuple_code(list(map(str, sizes[growing:])), 12) if any(fixed) else "",
+        tuple_code(list(map(str, growing)), 12),
+        tuple_code(list(map(str, fixed)), 12) if fixed else "",
         tuple(carve(name) for name in activations),
         tuple(carve(name) for name in work),
         tuple(carve(name) for name in spare),
     )
+
+
+def slot_sizes(routine: Routine) -> tuple[list[int], list[int]]:
+    """Return the entries of each slot, for one sample where it grows and in all where it does not."""
+    count = 1 + max(routine.slots.values())
+    sizes, fixed = [0] * count, [False] * count
+    for name, slot in routine.slots.items():
+        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
+        fixed[slot] = is_fixed(routine.axes[name])
+    growing = fixed.count(False)
+    return sizes[:growing], sizes[growing:]
 
 
 def shape_code(axes: Axes) -> str:

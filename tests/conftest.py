@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from derive.program import robust as robust_programs
+from derive.remembered import forget
 from derive.theorems.curved_trials import curved_trials
 from derive.theorems.evidence import evidence
 from derive.theorems.matrix_free import matrix_free
@@ -42,10 +43,17 @@ KEPT = (
 def _nothing_is_kept_of_what_a_test_breaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Derive theorems anew before and after a test that may put something wrong in the engine's place."""
     breaks = "monkeypatch" in request.fixturenames
-    for function in KEPT if breaks else ():
-        function.cache_clear()
+    if breaks:
+        forget_all()
     yield
-    for function in KEPT if breaks else ():
+    if breaks:
+        forget_all()
+
+
+def forget_all() -> None:
+    """Forget every answer and theorem that is kept."""
+    forget()
+    for function in KEPT:
         function.cache_clear()
 
 

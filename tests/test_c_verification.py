@@ -62,8 +62,16 @@ def mutants(text: str) -> Iterator[tuple[int, str]]:
             continue
         first = text.count("\n", 0, found.start(2))
         for at in range(first, first + found[2].count("\n")):
-            for changed in set(_changes(lines[at])) - {lines[at]}:
+            for changed in dict.fromkeys(_changes(lines[at])):
+                if _where_equal(changed) == _where_equal(lines[at]):
+                    continue
                 yield at + 1, "\n".join([*lines[:at], changed, *lines[at + 1 :]]) + "\n"
+
+
+def _where_equal(line: str) -> str:
+    """Write one letter for two that a condition says are equal, and numbers as far as a double is sure."""
+    line = re.sub(r"\b\d+\.\d+", lambda found: f"{float(found[0]):.15g}", line)
+    return re.sub(r"c == j \? [^:]*", lambda found: re.sub(r"\bc\b(?! ==)", "j", found[0]), line)
 
 
 def _changes(line: str) -> Iterator[str]:

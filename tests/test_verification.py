@@ -207,7 +207,7 @@ def test_parameters_in_another_order_are_found() -> None:
     ],
 )
 def test_what_is_not_known_is_refused_and_never_passed(file: str, old: str, new: str) -> None:
-    assert not verifier_of("2-2-3-2").verify(changed("2-2-3-2", file, old, new)).holds
+    assert not verifier_of("2-2-3-2").holds(changed("2-2-3-2", file, old, new))
 
 
 # -- our own passes --------------------------------------------------------------------------------------

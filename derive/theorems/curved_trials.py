@@ -21,14 +21,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Rational, Symbol
+from sympy import Expr, IndexedBase, Integer, KroneckerDelta, Rational, Symbol
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network
-from derive.quantities import Index, N, Ra, Rb, Ru, Rw, Rz, b, mu, total, u, w
-from derive.theorems.along import forward_along
+from derive.quantities import Index, N, Ra, Rz, mu, total
+from derive.theorems.along_parameters import MovedAlong, forward_along_p
 from derive.theorems.convex import bending
 from derive.theorems.curved import D, H, K, NetworkStep, diagonal, rho
 from derive.theorems.lean_step import LeanStep, lean_step
@@ -211,27 +211,17 @@ def _bent(curvature: Equation, of: Expr, left: Expr, i: Index, c: Index, k: Inde
 
 def along_p(network: Network) -> tuple[tuple[Equation, ...], tuple[Part, ...]]:
     """Derive J p: (7.1) and (7.2) for the direction p, and (2.32); return them, and what is new as parts."""
-    equations, parts = [], []
-    for derived in forward_along(network):
-        found = derived.equation
-        if network.matched and found.lhs.base == Ra and found.lhs.indices[0] == network.depth:
-            continue  # the outputs that are linearised are z[L]
-        nodes = (node for node in sorted(found.rhs.atoms(Indexed), key=str) if node.base in _OWN)
-        turned = [Equation("", "the direction is p", node, _OWN[node.base][node.indices]) for node in nodes]
-        work = Deriving(found.rhs, given := Given((), tuple(turned)))
-        for item in turned:
-            work.step(PREMISE, item.lhs, item.rhs, item.name)
-        name = f"{found.name.removesuffix('v')}p"
-        if turned:
-            parts.append(Part(Equation(found.number, name, found.rhs, work.now), work.done(), given))
-        equations.append(Equation(found.number, name, found.lhs, work.now))
+    letter = Rz if network.matched else Ra  # where the loss matches, the outputs that are linearised are z[L]
+    moved = [one for one in forward_along_p(network) if not (network.matched and _is_output(one, network))]
     i, c = Index("i", N), network.index("c", network.depth)
-    letter = Rz if network.matched else Ra
     last = Equation("2.32", "product of J and p", plain_Jp[i, c], letter[network.depth, i, c])
-    return (*equations, last), tuple(parts)
+    parts = tuple(one.turned for one in moved if one.turned is not None)
+    return (*(one.equation for one in moved), last), parts
 
 
-_OWN = {Rw: w, Ru: u, Rb: b}
+def _is_output(moved: MovedAlong, network: Network) -> bool:
+    quantity = moved.equation.lhs
+    return bool(quantity.base == Ra and quantity.indices[0] == network.depth)
 
 
 # -- proofs ----------------------------------------------------------------------------------------------

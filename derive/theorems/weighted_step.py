@@ -18,14 +18,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Symbol
+from sympy import Expr, IndexedBase, Integer, KroneckerDelta, Symbol
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network
-from derive.quantities import Index, N, Partial, Ra, Rb, Ru, Rw, b, mu, total, u, w
-from derive.theorems.along import Along, forward_along
+from derive.quantities import Index, N, Partial, Ra, mu, total
+from derive.theorems.along_parameters import forward_along_p
 from derive.theorems.levenberg_marquardt import A, G, J, M, g, h, p_old, r, s, v
 from derive.theorems.theorem import Given, Part, Theorem, proved
 from derive.theorems.trials import E
@@ -92,26 +92,11 @@ def step_with_ridge() -> Equation:
 
 def along_p(network: Network) -> tuple[tuple[Equation, ...], tuple[Part, ...]]:
     """Derive J p: (7.1)-(7.3) with p as the direction, and (5.15); return them, and their proofs."""
-    equations, parts = [], []
-    for derived in forward_along(network):
-        found = derived.equation
-        parts.append(Part(found, derived.derivation, Along(network)))
-        nodes = (node for node in sorted(found.rhs.atoms(Indexed), key=str) if node.base in _OWN)
-        turned = [Equation("", "the direction is p", node, _OWN[node.base][node.indices]) for node in nodes]
-        given = Given((), tuple(turned))
-        work = Deriving(found.rhs, given)
-        for item in turned:
-            work.step(PREMISE, item.lhs, item.rhs, item.name)
-        name = f"{found.name.removesuffix('v')}p"
-        if turned:
-            parts.append(Part(Equation(found.number, name, found.rhs, work.now), work.done(), given))
-        equations.append(Equation(found.number, name, found.lhs, work.now))
+    moved = forward_along_p(network)
     i, c = Index("i", N), network.index("c", network.depth)
-    equations.append(Equation("5.15", "product of J and p", Jp[i, c], Ra[network.depth, i, c]))
-    return tuple(equations), tuple(parts)
-
-
-_OWN = {Rw: w, Ru: u, Rb: b}
+    last = Equation("5.15", "product of J and p", Jp[i, c], Ra[network.depth, i, c])
+    parts = tuple(part for one in moved for part in (one.found, one.turned) if part is not None)
+    return (*(one.equation for one in moved), last), parts
 
 
 # -- proofs ---------------------------------------------------------------------------------------------

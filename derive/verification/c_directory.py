@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from derive.errors import UserError
 from derive.package_c import render
 from derive.proof import Proof, prove
 from derive.verification.c_files import verify_c
 from derive.verification.report import Report
-from derive.verification.verify import MAX_BYTES, made_from
+from derive.verification.verify import made_from, read_files
 
 
 def verify_c_directory(directory: Path, note: Callable[[Proof], None] | None = None) -> Report:
@@ -19,16 +18,7 @@ def verify_c_directory(directory: Path, note: Callable[[Proof], None] | None = N
     Raises:
         UserError: if a file cannot be read, or the headers name no architecture.
     """
-    files = {}
-    try:
-        for path in sorted(path for kind in ("*.c", "*.h", "*.py") for path in directory.glob(kind)):
-            if path.stat().st_size > MAX_BYTES:
-                raise UserError(f"{path} is larger than any generated file")
-            files[path.name] = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"expected {path} to be UTF-8 text") from None
+    files = read_files(directory, ("*.c", "*.h", "*.py"))
     heads = {name: _as_python(text) for name, text in files.items()}
     architecture, _ = made_from(heads, directory)
     proof = prove(architecture, brute_force=False)

@@ -31,7 +31,7 @@ from derive.verification.robust import FILE as ROBUST
 from derive.verification.robust import robust_runs
 from derive.verification.scalars import check_sample_steps, scalar_knowledge
 from derive.verification.scope import UNPROVED, functions
-from derive.verification.source import Source, SourceError, read_source
+from derive.verification.source import Source, SourceError, Sources, read_source
 from derive.verification.sweeps import IterationEntries, SweepEntries
 from derive.verification.values import Refusal
 from derive.version import MARKER
@@ -68,8 +68,25 @@ class Verifier:
         return scalar_knowledge(self.proof)
 
     def verify(self, files: Mapping[str, str]) -> Report:
-        """Return what is proved of some files, and what is wrong with them; nothing is run."""
-        return _verify(self, files)
+        """Return what is proved of some files, and what is wrong with them; nothing is run.
+
+        First everything is proved or not. Only if it is not, all is done again with what it takes to say
+        which statements are to blame: what each array held before each equation.
+        """
+        report = self._unblamed(files)
+        return report if report is not None and report.holds else _verify(self, files, blaming=True)
+
+    def holds(self, files: Mapping[str, str]) -> bool:
+        """Say whether everything is proved; what is wrong if it is not, and where, is not looked for."""
+        report = self._unblamed(files)
+        return report is not None and report.holds
+
+    def _unblamed(self, files: Mapping[str, str]) -> Report | None:
+        """Return what is proved; None as soon as a statement is wrong."""
+        try:
+            return _verify(self, files, blaming=False)
+        except (Located, Refusal, Skipped):
+            return None
 
 
 def verify_files(files: Mapping[str, str], proof: Proof, extras: Sequence[str] = ()) -> Report:
@@ -81,10 +98,11 @@ def verify_files(files: Mapping[str, str], proof: Proof, extras: Sequence[str] =
     return Verifier(proof, extras).verify(files)
 
 
-def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
+def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> Report:
+    """Verify once; if not ``blaming``, the first thing that is wrong with a statement is raised."""
     proof = verifier.proof
     label = str(proof.architecture)
-    sources: dict[str, Source] = {}
+    sources = Sources({}, blaming=blaming)
     findings: list[Finding] = []
     for name, text in files.items():
         try:
@@ -231,9 +249,21 @@ def read_package(directory: Path) -> dict[str, str]:
     """
     if not directory.is_dir():
         raise UserError(f"expected the folder of a generated package, got {directory}")
+    files = read_files(directory, ("*.py",))
+    if not files:
+        raise UserError(f"expected a generated package in {directory}, got no Python file")
+    return files
+
+
+def read_files(directory: Path, patterns: Sequence[str]) -> dict[str, str]:
+    """Return the text of the files of a folder that match one of the patterns, by name.
+
+    Raises:
+        UserError: if a file cannot be read, is no text, or is larger than any that we write.
+    """
     files = {}
     try:
-        for path in sorted(directory.glob("*.py")):
+        for path in sorted(path for pattern in patterns for path in directory.glob(pattern)):
             if path.stat().st_size > MAX_BYTES:
                 raise UserError(f"{path} is larger than any generated file")
             files[path.name] = path.read_text(encoding="utf-8")
@@ -241,8 +271,6 @@ def read_package(directory: Path) -> dict[str, str]:
         raise UserError(f"cannot read {error.filename}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise UserError(f"expected {path} to be UTF-8 text") from None
-    if not files:
-        raise UserError(f"expected a generated package in {directory}, got no Python file")
     return files
 
 
@@ -312,8 +340,11 @@ def _carried(text: str, source: str) -> bool:
 
 
 def _attempt(
-    findings: list[Finding], sources: Mapping[str, Source], file: str, name: str, run: Callable[[], None]
+    findings: list[Finding], sources: Sources, file: str, name: str, run: Callable[[], None]
 ) -> None:
+    if not sources.blaming:
+        run()
+        return
     try:
         run()
     except Skipped:
