@@ -7,6 +7,7 @@ ARCHITECTURES := 2-2-3-2 4-8-8-2 1-20:tanh-1:linear
 CLASSIFIER := 4-16:relu-3:softmax --cost cross-entropy
 WIRED := 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 PYTESTFLAGS ?=
+BENCHFLAGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -19,7 +20,7 @@ DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types check-generated unit slow bench bench-all regenerate wheel-test clean
+.PHONY: help demo test lint types check-generated unit slow bench bench-page bench-all regenerate wheel-test clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -47,12 +48,17 @@ unit: $(DEV) ## the tests, without the slow ones
 slow: $(DEV) ## the slow tests only
 	@$(BIN)/python -m pytest -m slow $(PYTESTFLAGS)
 
-bench: $(DEV) ## run every script in benchmarks/, its quick rows
-	@for s in $(sort $(wildcard benchmarks/*.py)); do echo "== $$s"; $(BIN)/python $$s || exit 1; done
+bench: $(DEV) ## time the emitted code beside other libraries, those that are installed
+	@$(BIN)/python benchmarks/run.py $(BENCHFLAGS)
 
-bench-all: $(DEV) ## all rows of training and of the comparison with other libraries
+bench-page: $(DEV) ## the same, written to docs/benchmarks.md with its JSON and plot
+	@$(BIN)/python benchmarks/run.py --page docs/benchmarks.md $(BENCHFLAGS)
+
+bench-all: $(DEV) ## long rows, too, training on known problems, the C target, mutants
+	@$(BIN)/python benchmarks/run.py --all $(BENCHFLAGS)
 	@$(BIN)/python benchmarks/lm_problems.py all
-	@$(BIN)/python benchmarks/lm_peers.py all
+	@$(BIN)/python benchmarks/c_target.py
+	@$(BIN)/python benchmarks/mutants.py
 
 regenerate: $(DEV) ## write generated/ anew; read the diff before you commit it
 	@for a in $(ARCHITECTURES); do $(BIN)/derive generate $$a -o generated || exit 1; done

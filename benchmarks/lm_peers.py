@@ -1,66 +1,47 @@
-"""One exact Levenberg-Marquardt step of an emitted package beside those of other libraries, in one run.
-
-python benchmarks/lm_peers.py [ROW ... | all] [--peers NAME,...] [--threads K] [--limit SECONDS] [--json FILE]
-
-Every step goes from the same p and samples to the h that minimises ||r - J h||^2 + mu ||h||^2, in float64,
-and takes the cost at p + h. A peer's h must first agree with the emitted one, to 1e-6, or 1e-3 where it is
-iterative; only then is it timed. SciPy's ``lm`` chooses mu by itself: its h must be such a step for some mu,
-and it is timed up to the first that it accepts. Each peer has a process of its own with a time limit and a
-bound on its memory; "peak" is the most that the process held, Python, the libraries and the data included, of
-which "idle" was there before the step. The emitted step, the bare products that it needs (see lm_step.py) and
-an emitted gradient share a process and are timed in turn. The first call of a peer, which compiles or
-searches, is not counted, unless it takes more than 15 s and so is the only one. A peer that is not installed
-is one line:
-
-pip install jax scipy optimistix nlls-gram torch torch-levenberg-marquardt
-"""
+"""Levenberg-Marquardt steps by other libraries: each function returns one that takes the step."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import importlib.metadata
-import json
-import os
-import platform
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
-from statistics import median
-from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
-QUICK = ("0", "2")
+from contest import Contender
+from networks import Task
+
 MU = 1.0  # what optimistix begins with
-PINS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-ENOUGH, SECONDS = 9, 15.0  # timed calls of a peer, fewer once they have taken so long
-DIRECT, ITERATIVE = 1e-6, 1e-3
-
-
-class Task(NamedTuple):
-    """What a step begins with: the package, p and the samples."""
-
-    net: Any
-    p: Any
-    X: Any
-    Y: Any
-
-    @property
-    def primal(self) -> bool:
-        """Whether there are at least as many residuals as parameters."""
-        return bool(self.Y.size >= self.p.size)
-
+LOOP = 200  # steps of a call where they are taken in a loop
+SMALL = 1e5  # entries of J up to which what a call costs is worth sparing
 
 Step = Callable[[], Any]  # returns p + h
 
 
-# -- peers: each returns a function that takes the step ----------------------------------------------------
+def small(task: Task) -> None:
+    """Refuse a loop of many large steps.
+
+    Raises:
+        NotImplementedError: if it would take long and say nothing new.
+    """
+    if task.Y.size * task.p.size > SMALL:
+        raise NotImplementedError("beside a step of this size a call costs nothing")
 
 
 def with_jax(task: Task) -> Step:
     """jax: rows of J by jacrev under vmap, then the smaller of both systems; compiled."""
+    jax, jnp, step = _jax_step(task)
+    compiled, given = jax.jit(step), tuple(map(jnp.asarray, (task.p, task.X, task.Y)))
+    return lambda: jax.block_until_ready(compiled(*given))[0]
+
+
+def with_jax_loop(task: Task) -> Contender:
+    """The same in a compiled loop."""
+    small(task)
+    jax, jnp, step = _jax_step(task)
+    p, X, Y = map(jnp.asarray, (task.p, task.X, task.Y))
+    compiled = jax.jit(lambda n: jax.lax.fori_loop(0, n, lambda _, at: step(at[0], X, Y), (p, 0.0)))
+    return _looped(lambda steps: jax.block_until_ready(compiled(steps))[0])
+
+
+def _jax_step(task: Task) -> tuple[Any, Any, Callable[..., Any]]:
     jax, jnp, residual, outputs = _jax(task)
 
     def step(p: Any, X: Any, Y: Any) -> Any:
@@ -72,30 +53,68 @@ def with_jax(task: Task) -> Step:
             h = J.T @ jax.scipy.linalg.solve(J @ J.T + MU * jnp.eye(r.size), r, assume_a="pos")
         return p + h, jnp.sum(residual(p + h, X, Y) ** 2)
 
-    compiled, given = jax.jit(step), tuple(map(jnp.asarray, task[1:]))
-    return lambda: jax.block_until_ready(compiled(*given))[0]
+    return jax, jnp, step
 
 
 def with_optimistix(task: Task) -> Step:
-    """optimistix: LevenbergMarquardt, QR where there are more residuals than parameters, else CG."""
+    """optimistix: LevenbergMarquardt, by QR, or CG where there are many parameters and few residuals."""
+    jax, jnp, begin, step, cost = _optimistix(task)
+    p = jnp.asarray(task.p)
+
+    def first() -> Any:
+        state = step(p, begin(p))[1]
+        return state.y_eval, cost(state.y_eval)
+
+    compiled = jax.jit(first)
+    return lambda: jax.block_until_ready(compiled())[0]
+
+
+def with_optimistix_loop(task: Task) -> Contender:
+    """The same in a compiled loop; mu changes as the library's rule has it."""
+    small(task)
+    import equinox
+
+    jax, jnp, begin, step, _ = _optimistix(task)
+    p = jnp.asarray(task.p)
+
+    def many(steps: Any) -> Any:
+        kept, static = equinox.partition(begin(p), equinox.is_array)
+
+        def once(_: Any, at: Any) -> Any:
+            moved, state = step(at[0], equinox.combine(at[1], static))
+            return moved, equinox.filter(state, equinox.is_array)
+
+        return equinox.combine(jax.lax.fori_loop(0, steps, once, (p, kept))[1], static).y_eval
+
+    compiled = jax.jit(many)
+    return _looped(lambda steps: jax.block_until_ready(compiled(steps)))
+
+
+def _optimistix(task: Task) -> tuple[Any, ...]:
     import lineax
     import optimistix
 
     jax, jnp, residual, _ = _jax(task)
+    X, Y = jnp.asarray(task.X), jnp.asarray(task.Y)
+    direct = task.primal or task.p.size < 1000
     cg = lineax.Normal(lineax.CG(rtol=1e-5, atol=1e-10, max_steps=2000))
-    solver = optimistix.LevenbergMarquardt(1e-8, 1e-8, linear_solver=lineax.QR() if task.primal else cg)
+    solver = optimistix.LevenbergMarquardt(1e-8, 1e-8, linear_solver=lineax.QR() if direct else cg)
 
-    def step(p: Any, X: Any, Y: Any) -> Any:
-        def negative(q: Any, args: Any) -> Any:
-            return -residual(q, X, Y), None
+    def negative(q: Any, args: Any) -> Any:
+        return -residual(q, X, Y), None
 
+    def begin(p: Any) -> Any:
         shape = jax.ShapeDtypeStruct(Y.shape, Y.dtype)
-        state = solver.init(negative, p, None, {}, shape, None, frozenset())
-        _, state, _ = solver.step(negative, p, None, {}, state, frozenset())
-        return state.y_eval, jnp.sum(residual(state.y_eval, X, Y) ** 2)
+        return solver.init(negative, p, None, {}, shape, None, frozenset())
 
-    compiled, given = jax.jit(step), tuple(map(jnp.asarray, task[1:]))
-    return lambda: jax.block_until_ready(compiled(*given))[0]
+    def step(p: Any, state: Any) -> Any:
+        return solver.step(negative, p, None, {}, state, frozenset())[:2]
+
+    return jax, jnp, begin, step, lambda p: jnp.sum(residual(p, X, Y) ** 2)
+
+
+def _looped(run: Callable[[int], Any]) -> Contender:
+    return Contender(lambda: run(LOOP), LOOP, lambda: run(1))
 
 
 def with_nlls_gram(task: Task) -> Step:
@@ -103,7 +122,7 @@ def with_nlls_gram(task: Task) -> Step:
     import nlls_gram
 
     jax, jnp, residual, _ = _jax(task)
-    p, X, Y = map(jnp.asarray, task[1:])
+    p, X, Y = map(jnp.asarray, (task.p, task.X, task.Y))
     solver = nlls_gram.LevenbergMarquardt(
         lambda q, samples: -residual(q, *samples).ravel(), init_damping=MU, geodesic_acceleration=False
     )
@@ -116,17 +135,15 @@ def _jax(task: Task) -> tuple[Any, ...]:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    shapes = [block.shape for block in task.net.unpack(task.p)]
+    known = {"sigmoid": jax.nn.sigmoid, "tanh": jax.numpy.tanh, "linear": lambda z: z}
+    shapes, kinds = [W.shape for W, _ in task.layers], [known[name] for name in task.activations]
 
     def outputs(p: Any, x: Any) -> Any:
         begin = 0
-        for number, shape in enumerate(shapes):
-            size = shape[0] * (shape[1] if len(shape) == 2 else 1)
-            block = p[begin : begin + size].reshape(shape)
-            begin += size
-            x = x @ block.T if len(shape) == 2 else x + block
-            if len(shape) == 1 and number + 1 < len(shapes):
-                x = jax.numpy.tanh(x)
+        for (here, before), activate in zip(shapes, kinds, strict=True):
+            middle, end = begin + here * before, begin + here * (before + 1)
+            x = activate(x @ p[begin:middle].reshape(here, before).T + p[middle:end])
+            begin = end
         return x
 
     return jax, jax.numpy, lambda p, X, Y: Y - outputs(p, X), outputs
@@ -137,13 +154,13 @@ def _module(task: Task) -> tuple[Any, Any, Any, Any]:
     import torch
 
     torch.set_default_dtype(torch.float64)
+    known = {"sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh}
     layers: list[Any] = []
-    blocks = task.net.unpack(task.p)
-    for W, b in zip(blocks[::2], blocks[1::2], strict=True):
+    for (W, b), name in zip(task.layers, task.activations, strict=True):
         layer = torch.nn.Linear(W.shape[1], W.shape[0])
-        layer.weight.data[:], layer.bias.data[:] = torch.from_numpy(W.copy()), torch.from_numpy(b.copy())
-        layers += [layer, torch.nn.Tanh()]
-    return torch, torch.nn.Sequential(*layers[:-1]), torch.from_numpy(task.X), torch.from_numpy(task.Y)
+        layer.weight.data[:], layer.bias.data[:] = torch.from_numpy(W), torch.from_numpy(b)
+        layers += [layer] if name == "linear" else [layer, known[name]()]
+    return torch, torch.nn.Sequential(*layers), torch.from_numpy(task.X), torch.from_numpy(task.Y)
 
 
 def with_torch(task: Task) -> Step:
@@ -197,7 +214,7 @@ def with_lsmr(task: Task) -> Step:
     import numpy as np
     from scipy.sparse.linalg import LinearOperator, lsmr
 
-    net, p, X, Y = task
+    net, p, X, Y, _ = task
     along, back = net.JacobianProductWorkspace(len(X)), net.TransposedProductWorkspace(len(X))
     J = LinearOperator(
         (Y.size, p.size),
@@ -218,314 +235,45 @@ def with_lsmr(task: Task) -> Step:
 
 def with_scipy_lm(task: Task) -> Step:
     """SciPy: least_squares(method="lm"), stopped after the first step that it accepts; it chooses mu."""
-    from scipy.optimize import least_squares
-
-    net, p, X, Y = task
-    if not task.primal:
-        raise NotImplementedError("needs as many residuals as parameters")
-
-    def step(trials: int) -> Any:
-        return least_squares(
-            lambda q: net.residual(q, X, Y),
-            p,
-            jac=lambda q: -net.jacobian(q, X),
-            method="lm",
-            x_scale=1.0,
-            max_nfev=1 + trials,
-        ).x
-
+    run = _scipy(task)
     needed: list[int] = []
 
     def accepted() -> Any:
         if not needed:
-            needed.append(next((trials for trials in range(1, 20) if (step(trials) != p).any()), 20))
-        return step(needed[0])
+            needed.append(next((trials for trials in range(1, 20) if (run(trials).x != task.p).any()), 20))
+        return run(needed[0]).x
 
     return accepted
 
 
-class Peer(NamedTuple):
-    """A way to take the step, the distributions that it needs, and how well it must agree."""
-
-    take: Callable[[Task], Step]
-    needs: tuple[str, ...]
-    tolerance: float
-
-
-PEERS = {
-    "torch-lm": Peer(with_torch_lm, ("torch-levenberg-marquardt", "torch"), DIRECT),
-    "jax": Peer(with_jax, ("jax",), DIRECT),
-    "torch": Peer(with_torch, ("torch",), DIRECT),
-    "optimistix": Peer(with_optimistix, ("optimistix", "lineax", "jax"), ITERATIVE),
-    "nlls-gram": Peer(with_nlls_gram, ("nlls-gram", "jax"), DIRECT),
-    "lsmr": Peer(with_lsmr, ("scipy",), ITERATIVE),
-    "scipy-lm": Peer(with_scipy_lm, ("scipy",), DIRECT),
-}
+def with_scipy_run(task: Task) -> Contender:
+    """The same for many trials, by the Jacobian; rejected trials, which cost a residual, are not counted."""
+    small(task)
+    run, taken = _scipy(task), with_scipy_lm(task)
+    return Contender(lambda: run(LOOP), run(LOOP).njev, taken)
 
 
-# -- in a process of its own -----------------------------------------------------------------------------
-
-
-def held() -> float:
-    """Return the most megabytes that this process has held; Linux counts them."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return float("nan")
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-def task_of(folder: str, name: str, n: int) -> Task:
-    """Return the problem of a row, the same in every process."""
+def _scipy(task: Task) -> Callable[[int], Any]:
     import numpy as np
+    from scipy.optimize import least_squares
 
-    sys.path.insert(0, folder)
-    net: Any = importlib.import_module(name)
-    rng = np.random.default_rng(0)
-    p = net.initial_parameters(rng)
-    return Task(net, p, rng.standard_normal((n, net.SIZES[0])), rng.random((n, net.SIZES[-1])))
+    net, p, X, Y, _ = task
+    rows = max(Y.size, p.size)  # it needs as many residuals as parameters: what lacks is zero
+    if rows > 2 * Y.size:
+        raise NotImplementedError("needs as many residuals as parameters")
+    forward, slope = net.ForwardWorkspace(len(X)), net.JacobianWorkspace(len(X))
+    r, J = np.zeros(rows), np.zeros((rows, p.size))
+    none = dict.fromkeys(("ftol", "xtol", "gtol"), 1e-15)
 
+    def residual(q: Any) -> Any:
+        np.subtract(forward.forward(q, X), Y, out=r[: Y.size].reshape(Y.shape))
+        return r
 
-def bounded() -> None:
-    """Let an allocation beyond what the machine has fail here, before the machine ends some process."""
-    try:
-        import resource
+    def jacobian(q: Any) -> Any:
+        J[: Y.size] = slope.jacobian(q, X)
+        return J
 
-        (line,) = (x for x in Path("/proc/meminfo").read_text().splitlines() if x.startswith("MemAvailable"))
-        most = int(int(line.split()[1]) * 1024 * 0.85)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    except (ImportError, OSError, ValueError):
-        pass
+    def run(trials: int) -> Any:
+        return least_squares(residual, p, jac=jacobian, method="lm", x_scale=1.0, max_nfev=1 + trials, **none)
 
-
-def in_turn(functions: list[Step], uncounted: int = 1) -> list[float]:
-    """Return the median milliseconds of each function, called in turn; the first rounds may not count."""
-    times: list[list[float]] = [[] for _ in functions]
-    begin = perf_counter()
-    for turn in range(uncounted + ENOUGH):
-        for function, found in zip(functions, times, strict=True):
-            start = perf_counter()
-            function()
-            found.append((perf_counter() - start) * 1e3)
-        if turn >= uncounted and perf_counter() - begin > SECONDS:
-            break
-    return [median(found[uncounted:]) for found in times]
-
-
-def ours(folder: str, name: str, n: int) -> dict[str, Any]:
-    """Measure the emitted step and its bare products, and leave p + h for the peers."""
-    import numpy as np
-
-    task = task_of(folder, name, n)
-    net, p, X, Y = task
-    step, forward, moved = net.damped_step(n), net.ForwardWorkspace(n), np.empty_like(p)
-    idle = held()
-
-    def take() -> None:
-        step.at(p, X, Y)
-        np.add(p, step.trial(MU), out=moved)
-        forward.cost(moved, X, Y)
-
-    take()
-    peak = held()
-    np.save(Path(folder, name + ".npy"), moved)
-    sys.path.insert(0, str(Path(__file__).parent))
-    from lm_step import bare_gram, bare_normal
-
-    bare = (bare_normal if task.primal else bare_gram)(net.SIZES, n, np.random.default_rng(0))
-    slope = net.GradientWorkspace(n)
-    ms, products, gradient = in_turn([take, bare, lambda: slope.gradient(p, X, Y)])
-    return {"ms": ms, "bare": products, "gradient": gradient, "idle": idle, "peak": peak}
-
-
-def peer(which: str, folder: str, name: str, n: int) -> dict[str, Any]:
-    """Take the step with a peer, compare it with the emitted one, and only then measure it."""
-    import numpy as np
-
-    bounded()
-    peer = PEERS[which]
-    task = task_of(folder, name, n)
-    try:
-        step = peer.take(task)
-    except NotImplementedError as error:
-        return {"problem": str(error)}
-    idle, begin = held(), perf_counter()
-    h = np.array(step()) - task.p
-    first, peak = (perf_counter() - begin) * 1e3, held()
-    if which == "scipy-lm":
-        off = apart_from_any(task, h)
-    else:
-        wanted = np.load(Path(folder, name + ".npy")) - task.p
-        off = float(np.linalg.norm(h - wanted) / np.linalg.norm(wanted))
-    if not off <= peer.tolerance:
-        return {"problem": f"not timed: its step is {off:.1e} from the emitted one"}
-    (ms,) = in_turn([step], 0) if first < SECONDS * 1e3 else (first,)
-    return {"ms": ms, "first": first, "idle": idle, "peak": max(peak, held()), "off": off}
-
-
-def apart_from_any(task: Task, h: Any) -> float:
-    """Return how far (J^T J + mu I) h is from J^T r for the mu that fits best."""
-    import numpy as np
-
-    J = task.net.jacobian(task.p, task.X)
-    g = J.T @ task.net.residual(task.p, task.X, task.Y)
-    rest = g - J.T @ (J @ h)
-    mu = max(float(h @ rest / (h @ h)), 0.0)
-    return float(np.linalg.norm(rest - mu * h) / np.linalg.norm(g))
-
-
-# -- the table ---------------------------------------------------------------------------------------------
-
-
-def lacking(peer: Peer) -> str:
-    """Name the first distribution that a peer needs and that is not installed, or nothing."""
-    for name in peer.needs:
-        try:
-            importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            return name
-    return ""
-
-
-def versions(chosen: list[str]) -> str:
-    """Return the versions of what the peers need."""
-    names = sorted({name for which in chosen for name in PEERS[which].needs if not lacking(PEERS[which])})
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names) or "none"
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def surroundings() -> dict[str, Any]:
-    """Return what the times depend on: versions, BLAS, threads, processor."""
-    import numpy as np
-
-    config: Any = np.show_config(mode="dicts")
-    blas = config["Build Dependencies"]["blas"]
-    found = {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "cpu": processor(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "pins": {name: value for name, value in os.environ.items() if name in PINS or "OPENBLAS" in name},
-    }
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return found
-    pools = [f"{pool['internal_api']} {pool['num_threads']}" for pool in threadpool_info()]
-    return found | {"threads": ", ".join(pools)}
-
-
-def alone(which: str, folder: str, name: str, n: int, limit: float, threads: int) -> dict[str, Any]:
-    """Run one measurement in a process of its own, with its time limit."""
-    command = [sys.executable, __file__, "--alone", which, folder, name, str(n)]
-    env = os.environ | ({pin: str(threads) for pin in PINS} if threads else {}) | {"JAX_PLATFORMS": "cpu"}
-
-    def pinned() -> None:
-        if threads and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:threads]))
-
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit, env=env, preexec_fn=pinned, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return {"problem": f"not done within {limit:.0f} s"}
-    if done.returncode == 0:
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
-    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return {"problem": f"failed, status {done.returncode}: {(said or ['no message'])[-1][:120]}"}
-
-
-def show(which: str, found: dict[str, Any], own: float) -> None:
-    """Print the line of one measurement."""
-    if "problem" in found:
-        print(f"  {which:12s} {found['problem']}", flush=True)
-        return
-    memory = f"{found['peak']:9.0f} {found['idle']:7.0f}"
-    off = f"{found['off']:9.1e}" if "off" in found else " " * 9
-    times = f"{found['ms']:10.1f} {found['ms'] / own:8.2f}"
-    print(
-        f"  {which:12s} {times} {memory} {off}{' (its only call)' * (found.get('first') == found['ms'])}",
-        flush=True,
-    )
-
-
-def row(number: int, chosen: list[str], options: argparse.Namespace) -> dict[str, Any]:
-    """Measure one row and print it."""
-    from lm_step import ROWS
-
-    from derive import Architecture, generate, write
-
-    text, n = ROWS[number]
-    with tempfile.TemporaryDirectory() as folder:
-        package = generate(Architecture.parse(text), extras=("products",))
-        name = write(package, Path(folder)).name
-        own = alone("ours", folder, name, n, options.limit, options.threads)
-        print(f"\nrow {number}: {text}, {n} samples, mu = {MU:g}")
-        if "problem" in own:
-            sys.exit(f"the emitted step {own['problem']}")
-        print(f"  {'':12s} {'ms':>10s} {'/emitted':>8s} {'peak MB':>9s} {'idle':>7s} {'agrees to':>9s}")
-        show("emitted", own, own["ms"])
-        print(f"  {'bare':12s} {own['bare']:10.1f} {own['bare'] / own['ms']:8.2f}")
-        print(f"  {'a gradient':12s} {own['gradient']:10.1f} {own['gradient'] / own['ms']:8.2f}", flush=True)
-        found = {"network": text, "samples": n, "emitted": own}
-        for which in chosen:
-            if not lacking(PEERS[which]):
-                found[which] = alone(which, folder, name, n, options.limit, options.threads)
-                show(which, found[which], own["ms"])
-        return found
-
-
-def main() -> None:
-    """Print a table for each row that was asked for, and keep it if asked to."""
-    if sys.argv[1:2] == ["--alone"]:
-        which, folder, name, n = sys.argv[2:]
-        print(
-            json.dumps(ours(folder, name, int(n)) if which == "ours" else peer(which, folder, name, int(n)))
-        )
-        return
-    from lm_step import ROWS
-
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    numbers = [str(number) for number in range(len(ROWS))]
-    parser.add_argument("rows", nargs="*", help=f"0 to {numbers[-1]}, or all; default {' '.join(QUICK)}")
-    parser.add_argument("--peers", default=",".join(PEERS), help=f"of {','.join(PEERS)}, or none")
-    parser.add_argument("--threads", type=int, default=0, help="bind every process to so many processors")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds for each process (default 120)")
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
-    options = parser.parse_args()
-    chosen = [which for which in options.peers.split(",") if which not in ("", "none")]
-    unknown = [which for which in chosen if which not in PEERS]
-    rows = numbers if options.rows == ["all"] else options.rows or QUICK
-    if unknown or not set(rows) <= set(numbers):
-        parser.error(f"expected rows of {' '.join(numbers)}, or all, and peers of {', '.join(PEERS)}")
-    around = surroundings()
-    print(
-        f"{around['cpu']}, {around['cpus']} CPUs; Python {around['python']}, NumPy {around['numpy']}", end=""
-    )
-    print(
-        f" with {around['blas']}; threads: {around.get('threads', 'threadpoolctl is not installed')}", end=""
-    )
-    pins = " ".join(f"{name}={value}" for name, value in around["pins"].items())
-    print(f"; pins: {pins or 'none'}; processes bound to: {options.threads or 'all'} CPUs")
-    print(f"peers: {versions(chosen)}")
-    for which in chosen:
-        if lacking(PEERS[which]):
-            print(f"{which}: not installed ({lacking(PEERS[which])})")
-    results = [row(int(number), chosen, options) for number in rows]
-    if options.json:
-        kept = {"surroundings": around | {"bound_to": options.threads}, "mu": MU, "rows": results}
-        options.json.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return run

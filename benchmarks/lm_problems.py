@@ -15,7 +15,6 @@ counts, and "idle" is Python, NumPy and the samples.
 
 from __future__ import annotations
 
-import importlib
 import sys
 import tempfile
 from collections.abc import Callable
@@ -26,6 +25,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from machine import forget, held
+from networks import imported
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = ("1", "2", "4")
@@ -39,35 +40,10 @@ def emitted(folder: str, text: str, own: tuple[str, ...] = ()) -> str:
     return write(generate(Architecture.parse(text, own=own)), Path(folder)).name
 
 
-def imported(folder: str, name: str) -> Any:
-    """Return a package from a folder."""
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    importlib.invalidate_caches()
-    return importlib.import_module(name)
-
-
 def in_its_own_process(function: Callable[..., Any], *given: Any) -> Any:
     """Call a function in a fresh process, so that what it holds is its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(function, *given).result()
-
-
-def held() -> float:
-    """Return the most megabytes held since the last call of ``forget``; NaN where Linux does not count."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return float("nan")
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-def forget() -> float:
-    """Take what is held now as the most held, and return it."""
-    cleared = Path("/proc/self/clear_refs")
-    if cleared.exists():
-        cleared.write_text("5")
-    return held()
 
 
 def uniform(net: Any, seed: int) -> np.ndarray:
