@@ -266,7 +266,7 @@ def notebook(
 
 @app.command(
     epilog="Examples: [bold]derive generate 2-2-3-2 -o generated[/bold], the same with --check, "
-    "with --with hessian,products, or with --target c"
+    "with --with hessian,products, with --target c, or with --target python"
 )
 def generate(
     architecture: ArchitectureText,
@@ -285,7 +285,12 @@ def generate(
         ),
     ] = None,
     target: Annotated[
-        str, typer.Option("--target", metavar="LANGUAGE", help="numpy, or c: C99 with a loader for Python.")
+        str,
+        typer.Option(
+            "--target",
+            metavar="LANGUAGE",
+            help="numpy; c: C99 with a loader for Python; python: one file of scalars for tiny networks.",
+        ),
     ] = "numpy",
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; show a diff and exit with 1 on drift.")
@@ -295,15 +300,19 @@ def generate(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write the package for an architecture, NumPy or C, once it is proved."""
+    """Write the package for an architecture, NumPy, C or plain Python, once it is proved."""
     from derive.extras import parse
-    from derive.generate import TARGETS, drift, extras_on_disk, write
+    from derive.generate import TARGET_NAMES, TARGETS, drift, extras_on_disk, write
     from derive.generate import generate as make
     from derive.stages import Stages
 
     stages, wanted = Stages(), parse(",".join(extras)) if extras else ()
     if target not in TARGETS:
-        raise UserError(f"expected --target {' or '.join(TARGETS)}, got {target!r}")
+        raise UserError(f"expected --target {TARGET_NAMES}, got {target!r}")
+    if target == "python":
+        from derive.package_python import require_small
+
+        require_small(architecture_of(architecture, cost, activation))
     proof = proved(architecture, cost, activation, brute_force=False, stages=stages)
     with stages("lower and print"):
         if check and not extras and target == "numpy":
@@ -312,13 +321,15 @@ def generate(
     if check:
         diff = drift(package, output)
         typer.echo(diff, nl=False)
-        typer.echo(f"{output / package.name}: {'differs' if diff else 'up to date'}", err=True)
+        where = output / (next(iter(package.files)) if target == "python" else package.name)
+        typer.echo(f"{where}: {'differs' if diff else 'up to date'}", err=True)
         if diff:
             raise typer.Exit(1)
     else:
         with stages("write"):
             folder = write(package, output, force=force)
-        typer.echo(f"wrote {folder}: {', '.join(package.files)}", err=True)
+        listed = "" if target == "python" else f": {', '.join(package.files)}"
+        typer.echo(f"wrote {folder}{listed}", err=True)
         there = "" if output == Path() else f"cd {shlex.quote(str(output))} && "
         typer.echo(f"try it: {there}{package.trial}", err=True)
     report(stages, verbose)
@@ -326,7 +337,12 @@ def generate(
 
 @app.command(epilog="Example: [bold]derive verify sigmoid_2_2_3_2[/bold]")
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a generated package.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="The folder of a generated package, or a file of --target python."
+        ),
+    ],
 ) -> None:
     """Prove that a package on disk computes what is derived; exit status 1 if a line does not."""
     from derive.verification import verify_directory

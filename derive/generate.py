@@ -18,13 +18,18 @@ from derive.errors import UserError
 from derive.extras import checked
 from derive.package import render
 from derive.package_c import render as render_c
+from derive.package_python import file_name, require_small
+from derive.package_python import render as render_python
 from derive.proof import Proof, prove
 from derive.verification import require_verified
 from derive.verification.c_files import require_c
+from derive.verification.python_file import require_python
 from derive.verification.verify import made_from, read_package
 from derive.version import MARKER
+from derive.writing import write_text
 
-TARGETS = ("numpy", "c")
+TARGETS = ("numpy", "c", "python")
+TARGET_NAMES = "numpy, c or python"
 _SOURCES = ("*.py", "*.c", "*.h")
 
 
@@ -39,7 +44,7 @@ class Package:
 
     @property
     def name(self) -> str:
-        """The package's name, an identifier: ``sigmoid_2_2_3_2``, with ``_c`` for the C target."""
+        """Its name, an identifier: ``sigmoid_2_2_3_2``, with ``_c`` or ``_scalar`` for the other targets."""
         return package_name(self.proof.architecture, self.target)
 
     @property
@@ -47,12 +52,16 @@ class Package:
         """The command that has the package check itself."""
         if self.target == "numpy":
             return f"python -m {self.name}"
+        if self.target == "python":
+            return f"python {self.name}.py"
         base = self.proof.architecture.package_name
         return f"cc -std=c99 -O2 {self.name}/*.c -lm -o {base}_test && ./{base}_test"
 
 
 def package_name(architecture: Architecture, target: str) -> str:
-    """Return the name of the folder that a package goes to."""
+    """Return the name of the folder that a package goes to, or of the module that it is."""
+    if target == "python":
+        return file_name(architecture).removesuffix(".py")
     return architecture.package_name + ("_c" if target == "c" else "")
 
 
@@ -61,7 +70,7 @@ def generate(
 ) -> Package:
     """Return the package for an architecture, proved first; nothing is written.
 
-    ``target`` is "numpy" or "c". ``extras`` are further modules of the NumPy package, such as
+    ``target`` is "numpy", "c" or "python". ``extras`` are further modules of the NumPy package, such as
     ``("hessian", "products")``: see ``derive.extras``.
 
     Raises:
@@ -73,11 +82,19 @@ def generate(
         source = Architecture.parse(source)
     chosen = checked([extras] if isinstance(extras, str) else extras)
     if target not in TARGETS:
-        raise UserError(f"expected --target {' or '.join(TARGETS)}, got {target!r}")
-    if target == "c" and chosen:
-        raise UserError(f"expected --with for the NumPy target alone, got {','.join(chosen)} with --target c")
+        raise UserError(f"expected --target {TARGET_NAMES}, got {target!r}")
+    if target != "numpy" and chosen:
+        raise UserError(
+            f"expected --with for the NumPy target alone, got {','.join(chosen)} with --target {target}"
+        )
+    if target == "python":
+        require_small(source.architecture if isinstance(source, Proof) else source)
     proof = source if isinstance(source, Proof) else prove(source, brute_force=False)
     proof.require()
+    if target == "python":
+        files = render_python(proof)
+        require_python(files, proof)
+        return Package(proof, files, (), target)
     if target == "c":
         files = render_c(proof)
         require_c(files, proof)
@@ -88,7 +105,7 @@ def generate(
 
 
 def write(package: Package, directory: Path, *, force: bool = False) -> Path:
-    """Write the package below ``directory`` and return its folder.
+    """Write the package below ``directory`` and return its folder, or the file that it is.
 
     Files that an earlier run generated are replaced, and removed if they are no longer part of it.
 
@@ -97,6 +114,10 @@ def write(package: Package, directory: Path, *, force: bool = False) -> Path:
     """
     if directory.exists() and not directory.is_dir():
         raise UserError(f"expected a folder for -o, got the file {directory}")
+    if package.target == "python":
+        ((name, text),) = package.files.items()
+        write_text(directory / name, text, force=force)
+        return directory / name
     target = directory / package.name
     kept = _kept(target, package.files, force)
     try:
@@ -129,8 +150,9 @@ def _swap(fresh: Path, target: Path, old: Path) -> None:
 
 def drift(package: Package, directory: Path) -> str:
     """Return a unified diff from what is on disk to what would be generated; empty if they agree."""
-    target = directory / package.name
-    there = [path for kind in _SOURCES for path in target.glob(kind)] if target.is_dir() else []
+    alone = package.target == "python"
+    target = directory if alone else directory / package.name
+    there = [path for kind in _SOURCES for path in target.glob(kind)] if target.is_dir() and not alone else []
     on_disk = {path.name for path in there if _ours(path)}
     lines: list[str] = []
     for name in sorted(on_disk | set(package.files)):

@@ -7,7 +7,6 @@ program. ``render`` is pure: the same architecture gives the same bytes in any p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from textwrap import wrap
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,8 +22,6 @@ from derive.package_curved import curved_contexts
 from derive.package_extras import extra_contexts
 from derive.package_lean import lean_contexts
 from derive.package_parts import (
-    INDENT,
-    WIDTH,
     Memory,
     function,
     memory_of,
@@ -34,11 +31,14 @@ from derive.package_parts import (
     touched,
 )
 from derive.package_robust import robust_contexts
-from derive.printers.numpy import Block, comment, special_functions, tuple_code
-from derive.printers.python import assignment_line, math_functions
+from derive.package_scalar import step_context
+from derive.printers.numpy import special_functions, tuple_code
+from derive.printers.python import math_functions
 from derive.printers.text import equation_text
 from derive.program.routines import assemble
-from derive.program.scalars import sample_step, worthwhile
+from derive.program.scalar_functions import descent_step
+from derive.program.scalars import worthwhile
+from derive.program.speed import ONES, faster
 from derive.proof import Proof
 from derive.quantities import a
 from derive.special import source as special_source
@@ -83,6 +83,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     """Return, for each file of the package, what its template reads beside the header."""
     architecture = proof.architecture
     routines = assemble(proof)
+    fast = faster(routines)
     known = architecture.parameters
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
@@ -129,7 +130,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "n_outputs": outputs,
             "parameters": known,
             "targets": targets,
-            "wiring": _wiring(architecture),
+            "wiring": wiring(architecture),
             "weights": tuple_code([repr(float(weight)) for weight in terms.weights], 0),
         },
         "forward.py": {
@@ -139,7 +140,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "n_inputs": inputs,
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
-            "propagate": function(routines.propagate, lent),
+            "propagate": function(fast.propagate, lent),
             "mean_cost": function(routines.mean_cost, [by_activations, ("work", cost_work)]),
             "sample_costs": function(
                 routines.sample_costs, [by_activations, ("sample_work", sample_work)], fills=("costs",)
@@ -153,8 +154,9 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             **cost_function,
             "special": special_functions(routines.backpropagate),
             "conventions": conventions(architecture),
+            "sums": ONES in fast.backpropagate.comes_in,
             "backpropagate": function(
-                routines.backpropagate,
+                fast.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
             "memory": memory_of(routines.backpropagate, activations, backward, spare),
@@ -190,7 +192,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     if any(context.get("special") for context in files.values()):
         files["special.py"] = {"source": special_source()}
     if scalars:
-        files["sample_steps.py"] = _scalar_context(proof, known)
+        files["sample_steps.py"] = _scalar_context(proof)
     carried = ("definite.py", "general.py")
     return {name: context if name in carried else shared | context for name, context in files.items()}
 
@@ -207,7 +209,7 @@ def _training(proof: Proof, extras: Sequence[str]) -> dict[str, dict[str, Any]]:
         "history.py": {},
         "fit.py": squares | scale | {"matrix_free": "matrix-free" in extras},
         "levenberg_marquardt.py": squares | {"acceleration": ACCELERATION in extras},
-        "mini_batches.py": {},
+        "mini_batches.py": squares,
     }
 
 
@@ -236,7 +238,7 @@ def _memories(contexts: Iterable[Mapping[str, Any]]) -> Iterator[Memory]:
         yield from _memories(value for value in context.values() if isinstance(value, Mapping))
 
 
-def _wiring(architecture: Architecture) -> list[str]:
+def wiring(architecture: Architecture) -> list[str]:
     """Say how layers are joined where one takes from more than the layer before, or shares its weights."""
     said = []
     for layer, joint in enumerate(architecture.joints, start=2):
@@ -260,39 +262,9 @@ def conventions(architecture: Architecture) -> list[str]:
     return [f"{name}: {said}." for name in names if (said := activation(name).convention)]
 
 
-def _scalar_context(proof: Proof, known: Iterable[Parameter]) -> dict[str, Any]:
-    lines: list[tuple[str, list[str]]] = []
-    previous = None
-    assignments = sample_step(proof)
-    for assignment in assignments:
-        if assignment.equation is not previous:
-            previous = assignment.equation
-            lines.append((comment(previous), []))
-        lines[-1][1].append(_wrapped(assignment_line(assignment), previous.number))
-    names = []
-    for item in known:
-        places = [""]
-        for size in item.shape:
-            places = [f"{place}_{k}" for place in places for k in range(1, size + 1)]
-        names += [item.name + place for place in places]
-    sizes = proof.architecture.sizes
-    sample = [f"X_{k}" for k in range(1, sizes[0] + 1)], [f"Y_{j}" for j in range(1, sizes[-1] + 1)]
+def _scalar_context(proof: Proof) -> dict[str, Any]:
+    assignments = descent_step(proof)
     return {
         "functions": math_functions(assignments),
-        "blocks": tuple(Block(comment, tuple(block)) for comment, block in lines),
-        "unpack": tuple_code(names, INDENT, WIDTH - 15, bare=True),
-        "pack": tuple_code(names, INDENT, WIDTH - 10),
-        "inputs": tuple_code(sample[0], 8, WIDTH - 30),
-        "targets": tuple_code(sample[1], 8, WIDTH - 30),
+        **step_context(proof.architecture, assignments),
     }
-
-
-def _wrapped(line: str, number: str) -> str:
-    """Put a long assignment on several lines, in parentheses."""
-    text = f"{line}  # ({number})"
-    if len(text) + 2 * INDENT <= WIDTH:
-        return text
-    name, value = line.split(" = ", 1)
-    inner = wrap(value, WIDTH - 3 * INDENT, break_long_words=False, break_on_hyphens=False)
-    body = "".join(f"{' ' * 3 * INDENT}{part}\n" for part in inner)
-    return f"{name} = (  # ({number})\n{body}{' ' * 2 * INDENT})"

@@ -13,6 +13,7 @@ from derive.program import robust as robust_programs
 from derive.remembered import forget
 from derive.theorems.curved_trials import curved_trials
 from derive.theorems.evidence import evidence
+from derive.theorems.layer_scaling import layer_scaling
 from derive.theorems.matrix_free import matrix_free
 from derive.theorems.robust import require_robust
 from derive.theorems.scaled_step import scaled_step
@@ -33,6 +34,7 @@ KEPT = (
     matrix_free,
     require_robust,
     scaled_step,
+    layer_scaling,
     trials,
     weighted_step,
     *PROGRAMS,

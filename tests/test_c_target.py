@@ -274,7 +274,7 @@ def test_check_sees_a_changed_file_and_leaves_the_numpy_package_alone(proofs, tm
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["2-2-3-2", "--target", "fortran"], "expected --target numpy or c, got 'fortran'"),
+        (["2-2-3-2", "--target", "fortran"], "expected --target numpy, c or python, got 'fortran'"),
         (["2-2-3-2", "--target", "c", "--with", "hessian"], "expected --with for the NumPy target alone"),
     ],
 )

@@ -270,7 +270,7 @@ def logistic_in_scalars(z: float) -> float:
     p = np.zeros(net.N_PARAMETERS)
     p[-2:] = z
     before = p.copy()
-    module(net, "sample_steps").sample_steps(p, np.zeros((1, 2)), np.zeros((1, 2)), 1.0)
+    module(net, "sample_steps").sample_steps(p, [[0.0, 0.0]], [[0.0, 0.0]], [0], 1.0)
     return float((before - p)[-1])
 
 

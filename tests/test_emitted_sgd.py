@@ -74,7 +74,7 @@ def test_scalar_steps_are_the_steps_of_the_array_code(net: Any) -> None:
 
 def test_scalar_steps_change_p_in_place_and_leave_the_samples_alone() -> None:
     p, given_X, given_Y = P.copy(), X.copy(), Y.copy()
-    module(net, "sample_steps").sample_steps(p, given_X[[1, 0, 1]], given_Y[[1, 0, 1]], 0.1)
+    module(net, "sample_steps").sample_steps(p, given_X.tolist(), given_Y.tolist(), [1, 0, 1], 0.1)
     np.testing.assert_allclose(p, net.sgd(P, X, Y, eta=0.1, indices=[1, 0, 1]).p, rtol=0)
     np.testing.assert_array_equal(given_X, X)
     np.testing.assert_array_equal(given_Y, Y)

@@ -99,7 +99,7 @@ MUTANTS = [
     ((GELU,), "gradient.py", "np.minimum(z3, 40.0", "np.minimum(z2, 40.0"),  # z of another layer
     ((GELU,), "forward.py", "normal_cdf(a2, out=a2)", "np.tanh(a2, out=a2)"),
     ((GELU,), "gradient.py", "0.3989422804014327", "0.3989422804024327"),
-    ((GELU,), "sample_steps.py", "*(0.5*erfc(-(", "*(0.5*erfc((("),
+    ((GELU,), "sample_steps.py", "= 0.5*erfc(-t", "= 0.5*erfc(t"),
     ((GELU,), "special.py", "0.5770337386164697", "0.5770337386164698"),
     ((GELU,), "parameters.py", '"W2", "b2"', '"b2", "W2"'),
     (HUBER, "gradient.py", "np.maximum(a3, -1.0, out=a3)", "np.maximum(a3, 1.0, out=a3)"),

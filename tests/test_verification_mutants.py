@@ -69,7 +69,10 @@ LEAN = {
         "weigh",
     ),
     "ridge.py": ("shifts", "slope_with_ridge", "step_with_ridge", "effective_parameters"),
-    "scaling.py": ("scales", "scaled_system", "unscaled", "Scaling.at", "Scaling.step"),
+    "scaling.py": (
+        *("scales", "scaled_system", "unscaled", "Scaling.at", "Scaling.step", "mean_squares", "spread"),
+    ),
+    "layers.py": ("layer_squares", "scaled_step", "LayerSquares.__init__", "LayerSquares.at"),
     "damped.py": ("take", "step_by_normal_matrix", "step_by_gram_matrix", "_taken"),
 }
 _names = itertools.count()
@@ -117,12 +120,17 @@ def numbers(files: dict[str, str], folder: Path) -> list[bytes]:
             for mu in (0.2, 3.0):
                 found += [work.trial(mu).copy(), work.decrease]
             found += [work.slope().copy(), work.effective_parameters(0.4)]
+    for form in ("dual", "primal"):
+        work = net.damped_step(7, form=form, scaling="layer")
+        for factors in (None, t, t):
+            work.at(p, X, Y, factors)
+            found += [work.trial(0.2).copy(), work.decrease, work.slope().copy(), work.scaling.largest.copy()]
     damped = importlib.import_module(f"{name}.damped")
     found += [damped.step_by_gram_matrix(p, X, Y, 0.2), damped.step_by_normal_matrix(p, X, Y, 0.2)]
     found.append(net.lm_step(p, X, Y, 0.2))
     if hasattr(train, "sample_steps"):
         stepped = p.copy()
-        train.sample_steps(stepped, X, Y, 0.3)
+        train.sample_steps(stepped, X.tolist(), Y.tolist(), range(len(X)), 0.3)
         found.append(stepped)
     for module in [key for key in sys.modules if key.startswith(name)]:
         del sys.modules[module]

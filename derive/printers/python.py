@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr, Max, Min, Pow, Rational, atan, cos, cosh, erf, exp, log, sin, sinh, tanh
+from sympy import Expr, Max, Min, Pow, Rational, Symbol, atan, cos, cosh, erf, exp, log, sin, sinh, tanh
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from derive.activations.functions import Above, NormalCdf, expm1, log1p
+from derive.program.scalar_passes import MAX_WRITTEN_POWER
 from derive.program.scalars import Assignment
 
 _NAMES = {
@@ -29,7 +30,14 @@ _ROOT_OF_TWO = "1.4142135623730951"
 
 
 class _Python(StrPrinter):
-    """Numbers as floats with ``repr``, functions without a module prefix, selections as conditionals."""
+    """Numbers as floats with ``repr``, functions without a module prefix, selections as conditionals.
+
+    A sum begins with ``target``, if it is a term of it: total = total + ...
+    """
+
+    def __init__(self, target: Symbol | None = None) -> None:
+        super().__init__()
+        self.target = target
 
     def _print_Integer(self, expr: Expr) -> str:
         return repr(float(expr))
@@ -42,6 +50,13 @@ class _Python(StrPrinter):
 
     def _print_NumberSymbol(self, expr: Expr) -> str:
         return repr(float(expr))
+
+    def _as_ordered_terms(self, expr: Expr, order: str | None = None) -> list[Expr]:
+        """Begin with a term that is added: a - y takes one operation less than -y + a."""
+        terms = list(super()._as_ordered_terms(expr, order))
+        added = [term for term in terms if not term.could_extract_minus_sign()]
+        first = next((term for term in terms if term == self.target), added[0] if added else terms[0])
+        return [first, *(term for term in terms if term is not first)]
 
     def _print_Function(self, expr: Expr) -> str:
         if isinstance(expr, Above):
@@ -71,6 +86,9 @@ class _Python(StrPrinter):
         sign = "<" if isinstance(expr, Min) else ">"
         first, *others = sorted(expr.args, key=lambda arg: (bool(arg.is_number), str(arg)))
         text = str(self._print(first))
+        if (-first).is_Symbol and len(others) == 1 and others[0].is_number:  # negate what is chosen only
+            turned = "<>"[sign == "<"]
+            return f"{text} if {-first} {turned} {self._print(-others[0])} else {self._print(others[0])}"
         for place, other in enumerate(others):
             bound = self._print(other)
             text = f"{text} if {text} {sign} {bound} else {bound}"
@@ -87,19 +105,27 @@ class _Python(StrPrinter):
             return f"{'1.0/' if power < 0 else ''}sqrt({self._print(base)}){times}"
         if power == -1:
             return f"1.0/{self.parenthesize(base, PRECEDENCE['Mul'] + 1)}"
+        if 1 < abs(power) <= MAX_WRITTEN_POWER and base.is_Symbol:
+            product = f"({'*'.join([inner] * abs(int(power)))})"
+            return product if power > 0 else f"1.0/{product}"
         return f"{inner}**{int(power)}"
 
 
 def assignment_line(assignment: Assignment) -> str:
     """Print one assignment; a parameter that moves is printed like any other."""
-    code = expression_code(assignment.value)
-    selects = isinstance(assignment.value, (Above, Max, Min))  # printed in parentheses of their own
-    return f"{assignment.name} = {code[1:-1] if selects else code}"
+    code = _code(assignment.value, Symbol(assignment.name))
+    enclosed = (Above, Max, Min, NormalCdf, Pow)  # printed in parentheses of their own
+    alone = isinstance(assignment.value, enclosed) and code[0] == "("
+    return f"{assignment.name} = {code[1:-1] if alone else code}"
 
 
 def expression_code(expr: Expr) -> str:
     """Print a scalar expression; constants are worked out."""
-    return str(_Python().doprint(with_numbers(expr)))
+    return _code(expr)
+
+
+def _code(expr: Expr, target: Symbol | None = None) -> str:
+    return str(_Python(target).doprint(with_numbers(expr)))
 
 
 def math_functions(assignments: Iterable[Assignment]) -> tuple[str, ...]:

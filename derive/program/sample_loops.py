@@ -70,10 +70,10 @@ def sample_loops(proof: Proof) -> SampleLoops:
     proof.require()
     network = proof.network
     forward = forward_equations(network)
-    cost = _cost(proof)
+    cost = sample_cost(proof)
     scaled = [computed(network, derived.equation) for derived in proof.scaled]
     mean = [computed(network, derived.equation) for derived in proof.mean]
-    _same_deltas(proof)
+    require_same_deltas(proof)
     deltas = [item for item in scaled if not is_partial(item.equation)]
     gradient = [
         Computed(item.equation, of_one_sample(item.rhs)) for item in mean if is_partial(item.equation)
@@ -115,7 +115,7 @@ def _nests(items: Iterable[Computed]) -> tuple[Nest, ...]:
     return tuple(Looping(item.equation, item.rhs, name_entry).nest() for item in items)
 
 
-def _cost(proof: Proof) -> Computed:
+def sample_cost(proof: Proof) -> Computed:
     """Return what one sample adds to the total whose share is the cost, (0.4)."""
     whole = computed_cost(proof.network, cost_equation(proof.network))
     return Computed(
@@ -124,7 +124,7 @@ def _cost(proof: Proof) -> Computed:
     )
 
 
-def _same_deltas(proof: Proof) -> None:
+def require_same_deltas(proof: Proof) -> None:
     """Decide that the deltas of eta C, with 1/N or 1 for eta, are those of the cost of all samples."""
     share = proof.network.per_sample
     for one, other in zip(proof.scaled, proof.mean, strict=True):

@@ -1,8 +1,8 @@
-"""A descent step on one sample, unrolled into scalars: the same equations, for tiny networks.
+"""Equations unrolled into scalars, entry by entry: for tiny networks.
 
 Below a couple of hundred parameters a NumPy call costs more than the arithmetic that it does, so a step
-written out in Python floats is several times as fast. Forward pass and deltas come first, then every
-parameter moves; the learning rate enters through the cost, eta C, as the proof of scaling allows.
+written out in Python floats is several times as fast. Which equations make a function is said in
+``derive.program.scalar_functions``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from itertools import product
 from sympy import Abs, Add, Expr, Function, Indexed, Max, Min, Pow, Sum, Symbol
 
 from derive.equation import Equation
-from derive.program.lowering import Computed, plainly
-from derive.program.routines import computed, forward_equations, name_array
+from derive.program.lowering import Computed
+from derive.program.routines import name_array
 from derive.proof import Proof
-from derive.quantities import Greatest, Index, Partial, eta, omega
+from derive.quantities import Greatest, Index, eta, omega
 from derive.theorems.descent import descent_update, gradient
 from derive.theorems.levenberg_marquardt import p_old
 
-MAX_PARAMETERS = 200  # measured: scalars win below about 150 to 200 parameters
+# Measured by benchmarks/scalar_line.py, one sample a step: scalars take 0.05 to 0.06 us a parameter, arrays
+# 13 us with one layer of weights and 8 us more with each further one. They are level at about 300 parameters
+# in one layer and at 420 in two; up to 250 scalars win with any number of layers.
+MAX_PARAMETERS = 250
 
 
 @dataclass(frozen=True)
@@ -39,22 +42,6 @@ def worthwhile(proof: Proof) -> bool:
     return proof.architecture.n_parameters <= MAX_PARAMETERS
 
 
-def sample_step(proof: Proof) -> tuple[Assignment, ...]:
-    """Return one step p -> p - eta grad C_i(p) as scalar assignments.
-
-    Raises:
-        NotProvedError: if anything in the proof failed.
-    """
-    proof.require()
-    network = proof.network
-    derived = [item.equation for item in proof.scaled]
-    steps = forward_equations(network)
-    steps += [computed(network, equation) for equation in derived if not isinstance(equation.lhs, Partial)]
-    steps += [plainly(step_equation(equation)) for equation in derived if isinstance(equation.lhs, Partial)]
-    weights = network.cost_terms.weights
-    return tuple(assignment for step in steps for assignment in _write_out(step, weights))
-
-
 def step_equation(equation: Equation) -> Equation:
     """Put the derivative of eta C in the place of eta g in (3.1)."""
     step = descent_update()
@@ -64,17 +51,15 @@ def step_equation(equation: Equation) -> Equation:
     return Equation(f"{equation.number}, {step.number}", step.name, parameter, rhs)
 
 
-def _write_out(what: Computed, weights: Sequence[Expr]) -> list[Assignment]:
-    equation = what.equation
-    name, axes = name_array(equation.lhs)
+def write_out(what: Computed, weights: Sequence[Expr]) -> list[Assignment]:
+    """Return an assignment for each entry of the array that an equation gives."""
+    name, axes = name_array(what.equation.lhs)
     neurons = [axis for axis in axes if not _is_sample(axis)]
     found = []
     for place in product(*(range(1, int(axis.upper) + 1) for axis in neurons)):
         values = dict(zip(neurons, place, strict=True))
         target = "_".join([name, *map(str, place)])
-        parts, value = shared(_scalar(what.rhs, values, weights))
-        found += [Assignment(symbol.name, part, equation) for symbol, part in parts]
-        found.append(Assignment(target, value, equation))
+        found.append(Assignment(target, _scalar(what.rhs, values, weights), what.equation))
     return found
 
 
@@ -92,27 +77,28 @@ def shared(value: Expr) -> tuple[list[tuple[Symbol, Expr]], Expr]:
             uses[arg] += 1 + (selects and arg.has(Function, Max, Min))
             if uses[arg] == 1 + (selects and arg.has(Function, Max, Min)):
                 unvisited.append(arg)
-    twice = [node for node, count in uses.items() if count > 1 and _costs(node)]
+    twice = [node for node, count in uses.items() if count > 1 and costs(node)]
     twice.sort(key=lambda node: (node.count_ops(), str(node)))
     names: dict[Expr, Expr] = {}
     parts: list[tuple[Symbol, Expr]] = []
     for node in twice:
         symbol = Symbol(f"t{len(parts) + 1}")
-        parts.append((symbol, _named(node, names)))
+        parts.append((symbol, named(node, names)))
         names[node] = symbol
-    return parts, _named(value, names)
+    return parts, named(value, names)
 
 
-def _costs(node: Expr) -> bool:
+def costs(node: Expr) -> bool:
+    """Say whether it pays to compute a part once: a function, a choice, a sum or a quotient."""
     quotient = isinstance(node, Pow) and not node.is_number and bool(node.args[0].args)
     return quotient or (isinstance(node, (Function, Max, Min, Add)) and not node.is_number)
 
 
-def _named(expr: Expr, names: dict[Expr, Expr]) -> Expr:
+def named(expr: Expr, names: dict[Expr, Expr]) -> Expr:
     """Put names in the place of parts, the largest first."""
     if expr in names:
         return names[expr]
-    return expr.func(*(_named(arg, names) for arg in expr.args)) if expr.args else expr
+    return expr.func(*(named(arg, names) for arg in expr.args)) if expr.args else expr
 
 
 def _scalar(expr: Expr, values: dict[Index, int], weights: Sequence[Expr]) -> Expr:

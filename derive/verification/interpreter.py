@@ -13,7 +13,7 @@ from typing import Any
 
 from sympy import Expr
 
-from derive.verification.blocks import Group, groups
+from derive.verification.blocks import Group, caps, groups
 from derive.verification.calls import SPECIAL, Contractions
 from derive.verification.expected import Knowledge, Known
 from derive.verification.expressions import Expressions
@@ -291,6 +291,8 @@ class Interpreter(Expressions):
                     self.lookup(frame, name)
                 if self._value(test, frame) is True:
                     raise Refusal("stops whatever comes in")
+            case ast.If(test=test, body=[ast.Expr(value=ast.Call() as call)], orelse=[]) if caps(test, call):
+                self.statement(node.body[0], frame)  # where it is skipped it would change nothing
             case ast.If(test=test, body=body, orelse=orelse):
                 decided = self.evaluate(test, frame)
                 if not isinstance(decided, bool):

@@ -1,78 +1,133 @@
-"""The scalar descent step: straight-line arithmetic on one sample, proved assignment by assignment."""
+"""Scalar functions: straight-line arithmetic on one sample, proved assignment by assignment.
+
+Each function takes p apart, then samples, computes entries of equations, and gives back what they make. Only
+that form is known; any other statement is refused.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
+from sympy import Expr, Integer
 
-from derive.network import array_of
-from derive.program.routines import computed, forward_equations
 from derive.proof import Proof
-from derive.quantities import Index, N, Partial, a, eta, omega, y
-from derive.theorems.descent import descent_update
-from derive.theorems.descent import gradient as descent_gradient
-from derive.theorems.levenberg_marquardt import p_old
+from derive.quantities import N, a, eta, y
 from derive.verification.blocks import Group
-from derive.verification.expected import Knowledge, Known
-from derive.verification.functions import Largest, Maximum, over
 from derive.verification.interpreter import Interpreter
-from derive.verification.objects import Frame, Located, Trace
-from derive.verification.spelling import as_code, constant
-from derive.verification.values import Refusal, place
+from derive.verification.objects import Frame, Function, Located, Trace
+from derive.verification.scalar_equations import I, moved, parameter_letters, summed
+from derive.verification.values import Refusal
 
 _PART = re.compile(r"t[0-9]+")
-I = place(0, N)  # noqa: E741 - the sample at hand
+ROWS, PAIRS = "for k in rows", "for x, y in zip(X, Y, strict=True)"
 
 
-def scalar_knowledge(proof: Proof) -> Knowledge:
-    """Return (0.2), (0.3), the deltas of eta C and the moved parameters, entry by entry."""
-    knowledge = Knowledge(proof, ())
-    given = enumerate(proof.network.cost_terms.weights, start=1)
-    weights = {omega[j]: constant(weight) for j, weight in given}
-    derived = [computed(proof.network, item.equation) for item in proof.scaled]
-    update = descent_update()
-    (q,) = update.lhs.indices
-    for item in (*forward_equations(proof.network), *derived):
-        lhs, rhs, number = item.equation.lhs, as_code(item.rhs), item.equation.number
-        quantity = lhs
-        if isinstance(lhs, Partial):
-            quantity, number = lhs.v, f"{number}, {update.number}"
-            rhs = update.rhs.xreplace({descent_gradient[q]: rhs / eta, p_old[q]: quantity})
-        indices = [index for index in quantity.indices if isinstance(index, Index)]
-        neurons = [index for index in indices if index.upper.is_Integer]
-        for at in product(*(range(1, int(index.upper) + 1) for index in neurons)):
-            places = dict(zip(neurons, map(Integer, at), strict=True))
-            letter = _entry(quantity, places)
-            if quantity is not lhs:
-                letter = moved(letter)
-            knowledge.add(Known(number, letter, _entry(rhs, places).xreplace(weights), ()))
-    return knowledge
+class ScalarFunction:
+    """One function that is read: its statements, and what its names stand for."""
 
+    def __init__(self, run: Interpreter, proof: Proof, function: Function, arguments: Sequence[str]) -> None:
+        self.run, self.proof, self.function = run, proof, function
+        self.source, node = function.source, function.node
+        self.body = node.body[1:] if isinstance(node.body[0], ast.Expr) else node.body
+        given = node.args
+        named = [argument.arg for argument in given.args]
+        others = given.vararg or given.kwarg or given.kwonlyargs or given.posonlyargs or given.defaults
+        if named != list(arguments) or others or node.decorator_list or len(self.body) < 3:
+            raise Refusal(f"{function.qualname} has another form than is known")
+        assigned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        self.frame = Frame(function, {}, frozenset(assigned))
+        self.trace = run.traces.setdefault((self.source.name, function.qualname), Trace())
+        self.reserved = {*arguments, "k", "x", "y"}
+        self.fixed: dict[str, Expr] = {}  # names that must hold the same at the end of a round
 
-def moved(parameter: Expr) -> Expr:
-    """Return the letter for a parameter after the step."""
-    return Symbol(f"{parameter}'")
+    def take(
+        self, statement: ast.stmt, value: str, letters: Sequence[Expr], *, fixed: bool = True
+    ) -> list[str]:
+        """Read names that a list is taken apart into, one for each letter."""
+        names = unpacked(statement, value)
+        if len(names) != len(letters):
+            raise Refusal(f"expected {len(letters)} names in line {statement.lineno}, got {len(names)}")
+        for name, letter in zip(names, letters, strict=True):
+            self.know(statement, name, letter, fixed=fixed)
+        self.trace.lines.add(statement.lineno)
+        return names
 
+    def parameters(self, value: str, *, fixed: bool = True) -> list[str]:
+        """Read the first statement, which takes p apart."""
+        return self.take(self.body[0], value, parameter_letters(self.proof), fixed=fixed)
 
-def _entry(expr: Expr, places: dict[Index, Integer]) -> Expr:
-    """Write one entry of a quantity out, sums included."""
-    if isinstance(expr, Largest):
-        index, _, upper = over(expr).limits[0]
-        body = over(expr).function
-        return Maximum(*(_entry(body, places | {index: Integer(m)}) for m in range(1, int(upper) + 1)))
-    if isinstance(expr, Sum):
-        index, _, upper = expr.limits[0]
-        inner = Sum(expr.function, *expr.limits[1:]) if expr.limits[1:] else expr.function
-        return Add(*(_entry(inner, places | {index: Integer(m)}) for m in range(1, int(upper) + 1)))
-    if isinstance(expr, Indexed):
-        return expr.base[
-            tuple(places.get(index, I if isinstance(index, Index) else index) for index in expr.indices)
-        ]
-    return expr.func(*(_entry(arg, places) for arg in expr.args)) if expr.args else expr
+    def sample(self, statements: Sequence[ast.stmt], values: Sequence[str]) -> None:
+        """Read the statements that take input and target of a sample apart."""
+        sizes = self.proof.architecture.sizes
+        letters = (
+            [a[1, I, k] for k in range(1, sizes[0] + 1)],
+            [y[I, j] for j in range(1, sizes[-1] + 1)],
+        )
+        for statement, value, of in zip(statements, values, letters, strict=False):
+            self.take(statement, value, of, fixed=False)
+
+    def know(self, statement: ast.stmt, name: str, value: Expr, *, fixed: bool = True) -> None:
+        """Give a name its value, once."""
+        if name in self.frame.names:
+            raise Located(self.source, statement, f"uses the name {name} twice")
+        self.frame.names[name] = value
+        self.trace.lines.add(statement.lineno)
+        if fixed:
+            self.fixed[name] = value
+
+    def loop(self, statement: ast.stmt, header: str, values: Sequence[str]) -> Sequence[ast.stmt]:
+        """Read a loop over samples and return what is computed of each."""
+        head = ast.unparse(statement).partition(":\n")[0]
+        if (
+            not isinstance(statement, ast.For)
+            or head != header
+            or statement.orelse
+            or len(statement.body) < 3
+        ):
+            raise Located(self.source, statement, f"expected a loop over samples, {header}")
+        self.trace.lines.add(statement.lineno)
+        self.sample(statement.body[:2], values)
+        return statement.body[2:]
+
+    def compute(self, statements: Sequence[ast.stmt], letters: Mapping[str, Expr]) -> None:
+        """Prove each entry of an equation; ``letters`` are those of names that move."""
+        with self.entered():
+            for entry in _entries(statements):
+                self.run.run_group(Group(entry, self.source.number(entry[-1])), self.frame)
+                for store in self.frame.stores:
+                    if store in self.reserved:
+                        raise Located(self.source, entry[-1], f"{store} is not for numbers on the way")
+                    if store in letters and self.frame.names[str(store)] != moved(letters[str(store)]):
+                        raise Located(self.source, entry[-1], f"{store} is not what follows for it")
+            for name, value in self.fixed.items():
+                if self.frame.names[name] != value:
+                    raise Located(self.source, statements[-1], f"{name} is changed on the way")
+            for name, letter in letters.items():
+                if self.frame.names[name] != moved(letter):
+                    raise Located(self.source, statements[-1], f"{name} is left as it was")
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Let the interpreter stand in the function."""
+        self.run.frames.append(self.frame)
+        try:
+            yield
+        except Located:
+            self.run.failed.add((self.source.name, self.function.qualname))
+            raise
+        finally:
+            self.run.frames.pop()
+
+    def value(self, node: ast.expr) -> Expr:
+        """Return what an expression means here."""
+        with self.entered():
+            found = self.run.evaluate(node, self.frame)
+        if not isinstance(found, Expr):
+            raise Refusal("expected a number")
+        return found
 
 
 def check_sample_steps(run: Interpreter, proof: Proof) -> None:
@@ -81,47 +136,125 @@ def check_sample_steps(run: Interpreter, proof: Proof) -> None:
     Raises:
         Refusal, Located: if a statement is not what it should be.
     """
-    function = run.function("sample_steps.py", "sample_steps")
-    source, node = function.source, function.node
-    body = node.body[1:] if isinstance(node.body[0], ast.Expr) else node.body
-    if [argument.arg for argument in node.args.args] != ["p", "X", "Y", "eta"] or len(body) != 3:
-        raise Refusal("sample_steps has another form than is known")
-    unpack, loop, pack = body
-    sizes = proof.architecture.sizes
-    letters = _letters(proof)
-    names = _unpacked(unpack, "p.tolist()")
-    inputs, targets = _looped(loop)
-    _counts(run, source, unpack, len(names), len(letters))
-    _counts(run, source, loop, len(inputs), sizes[0])
-    _counts(run, source, loop, len(targets), sizes[-1])
-    known: dict[str, Expr] = dict(zip(names, letters, strict=True)) | {"eta": eta}
-    known |= {name: a[1, I, k] for k, name in enumerate(inputs, start=1)}
-    known |= {name: y[I, j] for j, name in enumerate(targets, start=1)}
-    if len(known) != len(names) + len(inputs) + len(targets) + 1:
-        raise Located(source, loop, "uses a name twice")
-    assert isinstance(loop, ast.For)
-    assigned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    frame = Frame(function, dict(known), frozenset(assigned))
-    trace = run.traces.setdefault((source.name, function.qualname), Trace())
-    trace.lines |= {unpack.lineno, loop.lineno, pack.lineno}
-    run.frames.append(frame)
-    try:
-        for entry in _entries(loop.body):  # each is an entry of an equation by itself
-            run.run_group(Group(entry, source.number(entry[-1])), frame)
-            _moves(run, frame, entry[-1], dict(zip(names, letters, strict=True)))
-    except Located:
-        run.failed.add((source.name, function.qualname))
-        raise
-    finally:
-        run.frames.pop()
-    for name, letter in zip(names, letters, strict=True):
-        if frame.names[name] != moved(letter):
-            raise Located(source, loop, f"{name} is not moved by (3.1)")
-    if not _packs(pack, names):
-        raise Located(source, pack, "p does not take the parameters back in their order")
+    check_descent(run, proof, "sample_steps.py", "sample_steps", "p.tolist()")
 
 
-def _entries(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
+def check_descent(run: Interpreter, proof: Proof, file: str, name: str, unpacking: str) -> None:
+    """Prove a function that moves p by one step for each sample.
+
+    Raises:
+        Refusal, Located: if a statement is not what it should be.
+    """
+    read = ScalarFunction(run, proof, run.function(file, name), ["p", "X", "Y", "rows", "eta"])
+    _expect(len(read.body) == 3, f"{name} has another form than is known")
+    _, loop, pack = read.body
+    names = read.parameters(unpacking, fixed=False)
+    read.know(loop, "eta", eta)
+    inner = read.loop(loop, ROWS, ["X[k]", "Y[k]"])
+    read.compute(inner, dict(zip(names, parameter_letters(proof), strict=True)))
+    match pack:
+        case ast.Assign(targets=[ast.Subscript() as target], value=ast.Tuple() as value):
+            if ast.unparse(target) == "p[:]" and _names(value) == names:
+                read.trace.lines.add(pack.lineno)
+                return
+    raise Located(read.source, pack, "p does not take the parameters back in their order")
+
+
+def check_forward(run: Interpreter, proof: Proof, file: str, name: str) -> None:
+    """Prove a function that returns the outputs for one input.
+
+    Raises:
+        Refusal, Located: if a statement is not what it should be.
+    """
+    read = ScalarFunction(run, proof, run.function(file, name), ["p", "x"])
+    read.parameters("p")
+    read.sample(read.body[1:2], ["x"])
+    read.compute(read.body[2:-1], {})
+    depth, width = Integer(proof.architecture.depth), proof.architecture.sizes[-1]
+    wanted = [a[depth, I, j] for j in range(1, width + 1)]
+    key = run.knowledge.key  # of a linear layer, z is a
+    found = [read.frame.names.get(each, Integer(0)) for each in _returned(read)]
+    if list(map(key, found)) != list(map(key, wanted)):
+        raise Located(read.source, read.body[-1], "does not return the outputs in their order")
+
+
+def finish_of_cost(run: Interpreter, proof: Proof, file: str, name: str, total: Expr) -> Expr:
+    """Return which share of the total a cost function returns.
+
+    Raises:
+        Refusal, Located: if it returns anything else.
+    """
+    read = ScalarFunction(run, proof, run.function(file, name), ["p", "X", "Y"])
+    last = read.body[-1]
+    if not isinstance(last, ast.Return) or last.value is None:
+        raise Located(read.source, last, "does not return the cost")
+    read.frame.names.update({"total": total, "count": N})
+    share = read.value(last.value) / total
+    if share.has(total) or share == 0:
+        raise Located(read.source, last, "does not return a share of the total")
+    return share
+
+
+def check_cost(run: Interpreter, proof: Proof, file: str, name: str, total: Expr) -> None:
+    """Prove a function that adds up what samples cost.
+
+    Raises:
+        Refusal, Located: if a statement is not what it should be.
+    """
+    read = ScalarFunction(run, proof, run.function(file, name), ["p", "X", "Y"])
+    read.parameters("p")
+    *before, loop, last = read.body[1:]
+    before = _counted(read, before)
+    _expect([ast.unparse(each) for each in before] == ["total = 0.0"], "the total does not begin with 0.0")
+    read.know(before[0], "total", total, fixed=False)
+    read.compute(read.loop(loop, PAIRS, ["x", "y"]), {"total": total})
+    read.trace.lines.add(last.lineno)
+
+
+def check_gradient(run: Interpreter, proof: Proof, file: str, name: str) -> None:
+    """Prove a function that adds up the gradients of samples.
+
+    Raises:
+        Refusal, Located: if a statement is not what it should be.
+    """
+    read = ScalarFunction(run, proof, run.function(file, name), ["p", "X", "Y"])
+    read.parameters("p")
+    *before, loop, _ = read.body[1:]
+    before = _counted(read, before)
+    match before:
+        case [ast.Assign(targets=[ast.Name(id="share")], value=value), *rest]:
+            read.know(before[0], "share", read.value(value))
+            before = rest
+    names = _returned(read)
+    _expect(
+        [ast.unparse(each) for each in before] == [f"{each} = 0.0" for each in names],
+        "the sums that are returned do not begin with 0.0, each once",
+    )
+    letters = parameter_letters(proof)
+    _expect(len(names) == len(letters), f"expected {len(letters)} sums, got {len(names)}")
+    sums = dict(zip(names, map(summed, letters), strict=True))
+    for statement, (each, letter) in zip(before, sums.items(), strict=True):
+        read.know(statement, each, letter, fixed=False)
+    read.compute(read.loop(loop, PAIRS, ["x", "y"]), sums)
+
+
+def _counted(read: ScalarFunction, before: list[ast.stmt]) -> list[ast.stmt]:
+    """Read the number of samples, where it is taken."""
+    if before and ast.unparse(before[0]) == "count = len(X)":
+        read.know(before[0], "count", N)
+        return before[1:]
+    return before
+
+
+def _returned(read: ScalarFunction) -> list[str]:
+    last = read.body[-1]
+    if not isinstance(last, ast.Return) or not isinstance(last.value, ast.List):
+        raise Located(read.source, last, "does not return a list")
+    read.trace.lines.add(last.lineno)
+    return _names(last.value)
+
+
+def _entries(body: Sequence[ast.stmt]) -> Iterator[list[ast.stmt]]:
     """Divide assignments into entries of equations: parts named t1, t2, ... belong to what comes next."""
     entry: list[ast.stmt] = []
     for statement in body:
@@ -129,26 +262,13 @@ def _entries(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)]) if _PART.fullmatch(name):
                 continue
-        yield entry
-        entry = []
+            case ast.Assign(targets=[ast.Name()]):
+                yield entry
+                entry = []
+            case _:
+                raise Refusal(f"expected an assignment to a name in line {statement.lineno}")
     if entry:
         yield entry
-
-
-def _moves(run: Interpreter, frame: Frame, statement: ast.stmt, letters: dict[str, Expr]) -> None:
-    """Check that a parameter that is assigned is the one that moves."""
-    for store in frame.stores:
-        if isinstance(store, str) and store in letters and frame.names[store] != moved(letters[store]):
-            raise Located(frame.function.source, statement, f"{store} is not moved by (3.1)")
-
-
-def _letters(proof: Proof) -> list[Expr]:
-    found = []
-    for parameter in proof.network.parameters():
-        letter, lead = array_of(parameter)
-        sizes = [int(index.upper) for index in parameter.indices[len(lead) :]]
-        found += [letter[(*lead, *at)] for at in product(*(range(1, size + 1) for size in sizes))]
-    return found
 
 
 def _names(node: ast.expr) -> list[str]:
@@ -157,30 +277,14 @@ def _names(node: ast.expr) -> list[str]:
     return [element.id for element in node.elts if isinstance(element, ast.Name)]
 
 
-def _unpacked(node: ast.stmt, value: str) -> list[str]:
+def unpacked(node: ast.stmt, value: str) -> list[str]:
+    """Return the names that a value is taken apart into."""
     match node:
-        case ast.Assign(targets=[ast.Tuple() as target], value=ast.Call() as call) if (
-            ast.unparse(call) == value
-        ):
+        case ast.Assign(targets=[ast.Tuple() as target], value=given) if ast.unparse(given) == value:
             return _names(target)
-    raise Refusal(f"expected parameters from {value}")
+    raise Refusal(f"expected a tuple of names that {value} is taken apart into")
 
 
-def _looped(node: ast.stmt) -> tuple[list[str], list[str]]:
-    match node:
-        case ast.For(target=ast.Tuple(elts=[inputs, targets]), iter=ast.Call() as call, orelse=[]):
-            if ast.unparse(call) == "zip(X.tolist(), Y.tolist(), strict=True)":
-                return _names(inputs), _names(targets)
-    raise Refusal("expected a loop over the rows of X and Y")
-
-
-def _packs(node: ast.stmt, names: list[str]) -> bool:
-    match node:
-        case ast.Assign(targets=[ast.Subscript() as target], value=ast.Tuple() as value):
-            return ast.unparse(target) == "p[:]" and _names(value) == names
-    return False
-
-
-def _counts(run: Interpreter, source: object, node: ast.stmt, got: int, wanted: int) -> None:
-    if got != wanted:
-        raise Refusal(f"expected {wanted} names in line {node.lineno}, got {got}")
+def _expect(holds: bool, message: str) -> None:
+    if not holds:
+        raise Refusal(message)

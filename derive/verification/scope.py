@@ -69,6 +69,7 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "TrainingResult.message"): _SAYS,
     ("train.py", "_Batches.__init__"): "allocates buffers of a loop",
     ("train.py", "_Batches.descend"): "gathers the rows of a batch; the step that it takes is proved",
+    ("train.py", "_Batches._in_scalars"): "gathers samples as floats; the steps that it takes are proved",
     ("train.py", "_draw_rows"): _DRAW,
     ("train.py", "_draw"): _DRAW,
     ("train.py", "_chunks"): _DRAW,
@@ -80,6 +81,11 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("normal_step.py", "NormalStep.at"): "adds up chunks of samples; the sums of a chunk are proved",
     ("scaling.py", "check_scaling"): "refuses a scaling that is not known",
     ("scaling.py", "Scaling.__init__"): "allocates; before the first point no column has a square",
+    ("scaling.py", "LayerScales.__init__"): "allocates; before the first point no layer has a square",
+    ("scaling.py", "LayerScales.grow"): (
+        "hands numbers to `scales`, which is proved, and back; a step is proved for any scales"
+    ),
+    ("layers.py", "LayerSquares.largest"): _SAYS,
     ("acceleration.py", "Acceleration.__init__"): "divides the samples into chunks and allocates",
     (
         "acceleration.py",

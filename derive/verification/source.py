@@ -108,7 +108,9 @@ def _define(source: Source, node: ast.stmt) -> None:
             source.constants[name] = value
         case ast.Expr(value=ast.Constant()):
             pass
-        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))) if source.name == "__main__.py":
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))) if source.name.endswith(
+            ("__main__.py", "_scalar.py")
+        ):
             pass
         case _:
             raise SourceError("does at the top of the file what no package does", node.lineno)

@@ -29,7 +29,8 @@ from derive.verification.objects import Located, Skipped, Trace
 from derive.verification.report import Finding, Proved, Report
 from derive.verification.robust import FILE as ROBUST
 from derive.verification.robust import robust_runs
-from derive.verification.scalars import check_sample_steps, scalar_knowledge
+from derive.verification.scalar_equations import scalar_knowledge
+from derive.verification.scalars import check_sample_steps
 from derive.verification.scope import UNPROVED, functions
 from derive.verification.source import Source, SourceError, Sources, read_source
 from derive.verification.sweeps import IterationEntries, SweepEntries
@@ -218,6 +219,10 @@ def verify_directory(directory: Path, note: Callable[[Proof], None] | None = Non
     Raises:
         UserError: if there is no package, or its header names no architecture.
     """
+    if directory.is_file() and directory.suffix == ".py":
+        from derive.verification.python_file import verify_python_file
+
+        return verify_python_file(directory, note)
     if directory.is_dir() and any(directory.glob("*.[ch]")):
         from derive.verification.c_directory import verify_c_directory
 
@@ -315,7 +320,7 @@ def _architecture(line: str, directory: Path) -> tuple[Architecture, tuple[str, 
                     own.append(formula)
                 case ["--with", extras, *words]:
                     pass
-                case ["--target", "c", *words]:
+                case ["--target", "c" | "python", *words]:
                     pass
                 case _:
                     raise ValueError

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# b5a59fc4cd4031de759a9c0deb35da3a94f8bbfbc369246a4ccd3f0d5a5cc2f7
+# 18c3cabfc4f338468d183f0d91c8e5557cfe2a27987c39a8f6404bf0d08c82e8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 1-20:tanh-1:linear on one sample at a time, in scalars.
 
@@ -12,13 +12,16 @@ written out; only ``math`` is used inside the loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import tanh
 
 from .parameters import Array
 
+Rows = Sequence[Sequence[float]]
 
-def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
-    """Move p in place by one descent step for each row of X and Y, in their order."""
+
+def sample_steps(p: Array, X: Rows, Y: Rows, rows: Iterable[int], eta: float) -> None:
+    """Move p in place by one descent step for each number of a row of X and Y, in their order."""
     (
         W2_1_1,
         W2_2_1,
@@ -82,7 +85,9 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         W3_1_20,
         b3_1,
     ) = p.tolist()
-    for (X_1,), (Y_1,) in zip(X.tolist(), Y.tolist(), strict=True):
+    for k in rows:
+        (X_1,) = X[k]
+        (Y_1,) = Y[k]
         # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
         z2_1 = W2_1_1*X_1 + b2_1  # (0.2)
         z2_2 = W2_2_1*X_1 + b2_2  # (0.2)
@@ -135,7 +140,7 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         # (0.3) a[3]_ij = s(z[3]_ij)
         a3_1 = z3_1  # (0.3)
         # (1.1) delta[3]_ij = eta s'(z[3]_ij) (a[3]_ij - y_ij); s' by (1.5)
-        d3_1 = eta*(-Y_1 + a3_1)  # (1.1)
+        d3_1 = eta*(a3_1 - Y_1)  # (1.1)
         # (1.2) delta[2]_ij = s'(z[2]_ij) sum_k w[3]_kj delta[3]_ik; s' by (1.5)
         d2_1 = W3_1_1*d3_1*(1.0 - a2_1)*(a2_1 + 1.0)  # (1.2)
         d2_2 = W3_1_2*d3_1*(1.0 - a2_2)*(a2_2 + 1.0)  # (1.2)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# bf60e5832887add7db5304849735396a23674f6111b1f9fc2a12900bdc4bfd5d
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -68,7 +68,7 @@ def main() -> int:
         primal, dual = lm_step_primal(p, X, Y, 0.1), lm_step_dual(p, X, Y, 0.1)
         checks.append(("primal against dual step", relative(primal - p, dual - p), 1e-9))
     written_out, by_arrays = p.copy(), p.copy()
-    sample_steps(written_out, X[1:2], Y[1:2], 1.0)
+    sample_steps(written_out, X.tolist(), Y.tolist(), [1], 1.0)
     descend(by_arrays, GradientWorkspace(1).gradient(p, X[1:2], Y[1:2]), 1.0)
     checks.append(("scalar against array step", relative(written_out - p, by_arrays - p), 1e-12))
     failed = 0

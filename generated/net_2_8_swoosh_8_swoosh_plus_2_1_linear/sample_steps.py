@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# bf60e5832887add7db5304849735396a23674f6111b1f9fc2a12900bdc4bfd5d
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-8:swoosh-8:swoosh+2-1:linear on one sample at a time, in scalars.
 
@@ -12,13 +12,16 @@ written out; only ``math`` is used inside the loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import exp, log1p, tanh
 
 from .parameters import Array
 
+Rows = Sequence[Sequence[float]]
 
-def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
-    """Move p in place by one descent step for each row of X and Y, in their order."""
+
+def sample_steps(p: Array, X: Rows, Y: Rows, rows: Iterable[int], eta: float) -> None:
+    """Move p in place by one descent step for each number of a row of X and Y, in their order."""
     (
         W2_1_1,
         W2_1_2,
@@ -126,7 +129,9 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         W4_1_8,
         b4_1,
     ) = p.tolist()
-    for (X_1, X_2), (Y_1,) in zip(X.tolist(), Y.tolist(), strict=True):
+    for k in rows:
+        X_1, X_2 = X[k]
+        (Y_1,) = Y[k]
         # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
         z2_1 = W2_1_1*X_1 + W2_1_2*X_2 + b2_1  # (0.2)
         z2_2 = W2_2_1*X_1 + W2_2_2*X_2 + b2_2  # (0.2)
@@ -137,14 +142,30 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         z2_7 = W2_7_1*X_1 + W2_7_2*X_2 + b2_7  # (0.2)
         z2_8 = W2_8_1*X_1 + W2_8_2*X_2 + b2_8  # (0.2)
         # (0.3) a[2]_ij = s(z[2]_ij)
-        a2_1 = z2_1*tanh(log1p(exp(-abs(z2_1))) + (z2_1 if z2_1 > 0.0 else 0.0))  # (0.3)
-        a2_2 = z2_2*tanh(log1p(exp(-abs(z2_2))) + (z2_2 if z2_2 > 0.0 else 0.0))  # (0.3)
-        a2_3 = z2_3*tanh(log1p(exp(-abs(z2_3))) + (z2_3 if z2_3 > 0.0 else 0.0))  # (0.3)
-        a2_4 = z2_4*tanh(log1p(exp(-abs(z2_4))) + (z2_4 if z2_4 > 0.0 else 0.0))  # (0.3)
-        a2_5 = z2_5*tanh(log1p(exp(-abs(z2_5))) + (z2_5 if z2_5 > 0.0 else 0.0))  # (0.3)
-        a2_6 = z2_6*tanh(log1p(exp(-abs(z2_6))) + (z2_6 if z2_6 > 0.0 else 0.0))  # (0.3)
-        a2_7 = z2_7*tanh(log1p(exp(-abs(z2_7))) + (z2_7 if z2_7 > 0.0 else 0.0))  # (0.3)
-        a2_8 = z2_8*tanh(log1p(exp(-abs(z2_8))) + (z2_8 if z2_8 > 0.0 else 0.0))  # (0.3)
+        t1 = exp(-abs(z2_1))  # (0.3)
+        t2 = tanh(log1p(t1) + (z2_1 if z2_1 > 0.0 else 0.0))  # (0.3)
+        a2_1 = t2*z2_1  # (0.3)
+        t3 = exp(-abs(z2_2))  # (0.3)
+        t4 = tanh(log1p(t3) + (z2_2 if z2_2 > 0.0 else 0.0))  # (0.3)
+        a2_2 = t4*z2_2  # (0.3)
+        t5 = exp(-abs(z2_3))  # (0.3)
+        t6 = tanh(log1p(t5) + (z2_3 if z2_3 > 0.0 else 0.0))  # (0.3)
+        a2_3 = t6*z2_3  # (0.3)
+        t7 = exp(-abs(z2_4))  # (0.3)
+        t8 = tanh(log1p(t7) + (z2_4 if z2_4 > 0.0 else 0.0))  # (0.3)
+        a2_4 = t8*z2_4  # (0.3)
+        t9 = exp(-abs(z2_5))  # (0.3)
+        t10 = tanh(log1p(t9) + (z2_5 if z2_5 > 0.0 else 0.0))  # (0.3)
+        a2_5 = t10*z2_5  # (0.3)
+        t11 = exp(-abs(z2_6))  # (0.3)
+        t12 = tanh(log1p(t11) + (z2_6 if z2_6 > 0.0 else 0.0))  # (0.3)
+        a2_6 = t12*z2_6  # (0.3)
+        t13 = exp(-abs(z2_7))  # (0.3)
+        t14 = tanh(log1p(t13) + (z2_7 if z2_7 > 0.0 else 0.0))  # (0.3)
+        a2_7 = t14*z2_7  # (0.3)
+        t15 = exp(-abs(z2_8))  # (0.3)
+        t16 = tanh(log1p(t15) + (z2_8 if z2_8 > 0.0 else 0.0))  # (0.3)
+        a2_8 = t16*z2_8  # (0.3)
         # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + a[2]_ij + b[3]_j
         z3_1 = (  # (0.2)
             W3_1_1*a2_1 + W3_1_2*a2_2 + W3_1_3*a2_3 + W3_1_4*a2_4 + W3_1_5*a2_5 + W3_1_6*a2_6 +
@@ -179,14 +200,30 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
             W3_8_7*a2_7 + W3_8_8*a2_8 + a2_8 + b3_8
         )
         # (0.3) a[3]_ij = s(z[3]_ij)
-        a3_1 = z3_1*tanh(log1p(exp(-abs(z3_1))) + (z3_1 if z3_1 > 0.0 else 0.0))  # (0.3)
-        a3_2 = z3_2*tanh(log1p(exp(-abs(z3_2))) + (z3_2 if z3_2 > 0.0 else 0.0))  # (0.3)
-        a3_3 = z3_3*tanh(log1p(exp(-abs(z3_3))) + (z3_3 if z3_3 > 0.0 else 0.0))  # (0.3)
-        a3_4 = z3_4*tanh(log1p(exp(-abs(z3_4))) + (z3_4 if z3_4 > 0.0 else 0.0))  # (0.3)
-        a3_5 = z3_5*tanh(log1p(exp(-abs(z3_5))) + (z3_5 if z3_5 > 0.0 else 0.0))  # (0.3)
-        a3_6 = z3_6*tanh(log1p(exp(-abs(z3_6))) + (z3_6 if z3_6 > 0.0 else 0.0))  # (0.3)
-        a3_7 = z3_7*tanh(log1p(exp(-abs(z3_7))) + (z3_7 if z3_7 > 0.0 else 0.0))  # (0.3)
-        a3_8 = z3_8*tanh(log1p(exp(-abs(z3_8))) + (z3_8 if z3_8 > 0.0 else 0.0))  # (0.3)
+        t17 = exp(-abs(z3_1))  # (0.3)
+        t18 = tanh(log1p(t17) + (z3_1 if z3_1 > 0.0 else 0.0))  # (0.3)
+        a3_1 = t18*z3_1  # (0.3)
+        t19 = exp(-abs(z3_2))  # (0.3)
+        t20 = tanh(log1p(t19) + (z3_2 if z3_2 > 0.0 else 0.0))  # (0.3)
+        a3_2 = t20*z3_2  # (0.3)
+        t21 = exp(-abs(z3_3))  # (0.3)
+        t22 = tanh(log1p(t21) + (z3_3 if z3_3 > 0.0 else 0.0))  # (0.3)
+        a3_3 = t22*z3_3  # (0.3)
+        t23 = exp(-abs(z3_4))  # (0.3)
+        t24 = tanh(log1p(t23) + (z3_4 if z3_4 > 0.0 else 0.0))  # (0.3)
+        a3_4 = t24*z3_4  # (0.3)
+        t25 = exp(-abs(z3_5))  # (0.3)
+        t26 = tanh(log1p(t25) + (z3_5 if z3_5 > 0.0 else 0.0))  # (0.3)
+        a3_5 = t26*z3_5  # (0.3)
+        t27 = exp(-abs(z3_6))  # (0.3)
+        t28 = tanh(log1p(t27) + (z3_6 if z3_6 > 0.0 else 0.0))  # (0.3)
+        a3_6 = t28*z3_6  # (0.3)
+        t29 = exp(-abs(z3_7))  # (0.3)
+        t30 = tanh(log1p(t29) + (z3_7 if z3_7 > 0.0 else 0.0))  # (0.3)
+        a3_7 = t30*z3_7  # (0.3)
+        t31 = exp(-abs(z3_8))  # (0.3)
+        t32 = tanh(log1p(t31) + (z3_8 if z3_8 > 0.0 else 0.0))  # (0.3)
+        a3_8 = t32*z3_8  # (0.3)
         # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
         z4_1 = (  # (0.2)
             W4_1_1*a3_1 + W4_1_2*a3_2 + W4_1_3*a3_3 + W4_1_4*a3_4 + W4_1_5*a3_5 + W4_1_6*a3_6 +
@@ -195,103 +232,71 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         # (0.3) a[4]_ij = s(z[4]_ij)
         a4_1 = z4_1  # (0.3)
         # (1.1) delta[4]_ij = eta s'(z[4]_ij) (a[4]_ij - y_ij); s' by (1.5)
-        d4_1 = eta*(-Y_1 + a4_1)  # (1.1)
+        d4_1 = eta*(a4_1 - Y_1)  # (1.1)
         # (1.2) delta[3]_ij = s'(z[3]_ij) sum_k w[4]_kj delta[4]_ik; s' by (1.5)
-        t1 = exp(-abs(z3_1))  # (1.2)
-        t2 = tanh(log1p(t1) + (z3_1 if z3_1 > 0.0 else 0.0))  # (1.2)
         d3_1 = (  # (1.2)
-            W4_1_1*d4_1*(t2 + z3_1*(1.0 - t2**2)*exp(z3_1 if z3_1 < 0.0 else 0.0)/(t1 + 1.0))
+            W4_1_1*d4_1*(t18 + z3_1*(1.0 - (t18*t18))*exp(z3_1 if z3_1 < 0.0 else 0.0)/(t17 + 1.0))
         )
-        t1 = exp(-abs(z3_2))  # (1.2)
-        t2 = tanh(log1p(t1) + (z3_2 if z3_2 > 0.0 else 0.0))  # (1.2)
         d3_2 = (  # (1.2)
-            W4_1_2*d4_1*(t2 + z3_2*(1.0 - t2**2)*exp(z3_2 if z3_2 < 0.0 else 0.0)/(t1 + 1.0))
+            W4_1_2*d4_1*(t20 + z3_2*(1.0 - (t20*t20))*exp(z3_2 if z3_2 < 0.0 else 0.0)/(t19 + 1.0))
         )
-        t1 = exp(-abs(z3_3))  # (1.2)
-        t2 = tanh(log1p(t1) + (z3_3 if z3_3 > 0.0 else 0.0))  # (1.2)
         d3_3 = (  # (1.2)
-            W4_1_3*d4_1*(t2 + z3_3*(1.0 - t2**2)*exp(z3_3 if z3_3 < 0.0 else 0.0)/(t1 + 1.0))
+            W4_1_3*d4_1*(t22 + z3_3*(1.0 - (t22*t22))*exp(z3_3 if z3_3 < 0.0 else 0.0)/(t21 + 1.0))
         )
-        t1 = exp(-abs(z3_4))  # (1.2)
-        t2 = tanh(log1p(t1) + (z3_4 if z3_4 > 0.0 else 0.0))  # (1.2)
         d3_4 = (  # (1.2)
-            W4_1_4*d4_1*(t2 + z3_4*(1.0 - t2**2)*exp(z3_4 if z3_4 < 0.0 else 0.0)/(t1 + 1.0))
+            W4_1_4*d4_1*(t24 + z3_4*(1.0 - (t24*t24))*exp(z3_4 if z3_4 < 0.0 else 0.0)/(t23 + 1.0))
         )
-        t1 = exp(-abs(z3_5))  # (1.2)
-        t2 = tanh(log1p(t1) + (z3_5 if z3_5 > 0.0 else 0.0))  # (1.2)
         d3_5 = (  # (1.2)
-            W4_1_5*d4_1*(t2 + z3_5*(1.0 - t2**2)*exp(z3_5 if z3_5 < 0.0 else 0.0)/(t1 + 1.0))
+            W4_1_5*d4_1*(t26 + z3_5*(1.0 - (t26*t26))*exp(z3_5 if z3_5 < 0.0 else 0.0)/(t25 + 1.0))
         )
-        t1 = exp(-abs(z3_6))  # (1.2)
-        t2 = tanh(log1p(t1) + (z3_6 if z3_6 > 0.0 else 0.0))  # (1.2)
         d3_6 = (  # (1.2)
-            W4_1_6*d4_1*(t2 + z3_6*(1.0 - t2**2)*exp(z3_6 if z3_6 < 0.0 else 0.0)/(t1 + 1.0))
+            W4_1_6*d4_1*(t28 + z3_6*(1.0 - (t28*t28))*exp(z3_6 if z3_6 < 0.0 else 0.0)/(t27 + 1.0))
         )
-        t1 = exp(-abs(z3_7))  # (1.2)
-        t2 = tanh(log1p(t1) + (z3_7 if z3_7 > 0.0 else 0.0))  # (1.2)
         d3_7 = (  # (1.2)
-            W4_1_7*d4_1*(t2 + z3_7*(1.0 - t2**2)*exp(z3_7 if z3_7 < 0.0 else 0.0)/(t1 + 1.0))
+            W4_1_7*d4_1*(t30 + z3_7*(1.0 - (t30*t30))*exp(z3_7 if z3_7 < 0.0 else 0.0)/(t29 + 1.0))
         )
-        t1 = exp(-abs(z3_8))  # (1.2)
-        t2 = tanh(log1p(t1) + (z3_8 if z3_8 > 0.0 else 0.0))  # (1.2)
         d3_8 = (  # (1.2)
-            W4_1_8*d4_1*(t2 + z3_8*(1.0 - t2**2)*exp(z3_8 if z3_8 < 0.0 else 0.0)/(t1 + 1.0))
+            W4_1_8*d4_1*(t32 + z3_8*(1.0 - (t32*t32))*exp(z3_8 if z3_8 < 0.0 else 0.0)/(t31 + 1.0))
         )
         # (1.2) delta[2]_ij = s'(z[2]_ij) (sum_k w[3]_kj delta[3]_ik + delta[3]_ij); s' by (1.5)
-        t1 = exp(-abs(z2_1))  # (1.2)
-        t2 = tanh(log1p(t1) + (z2_1 if z2_1 > 0.0 else 0.0))  # (1.2)
         d2_1 = (  # (1.2)
-            (t2 + z2_1*(1.0 - t2**2)*exp(z2_1 if z2_1 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_1*d3_1 +
+            (t2 + z2_1*(1.0 - (t2*t2))*exp(z2_1 if z2_1 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_1*d3_1 +
             W3_2_1*d3_2 + W3_3_1*d3_3 + W3_4_1*d3_4 + W3_5_1*d3_5 + W3_6_1*d3_6 + W3_7_1*d3_7 +
             W3_8_1*d3_8 + d3_1)
         )
-        t1 = exp(-abs(z2_2))  # (1.2)
-        t2 = tanh(log1p(t1) + (z2_2 if z2_2 > 0.0 else 0.0))  # (1.2)
         d2_2 = (  # (1.2)
-            (t2 + z2_2*(1.0 - t2**2)*exp(z2_2 if z2_2 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_2*d3_1 +
+            (t4 + z2_2*(1.0 - (t4*t4))*exp(z2_2 if z2_2 < 0.0 else 0.0)/(t3 + 1.0))*(W3_1_2*d3_1 +
             W3_2_2*d3_2 + W3_3_2*d3_3 + W3_4_2*d3_4 + W3_5_2*d3_5 + W3_6_2*d3_6 + W3_7_2*d3_7 +
             W3_8_2*d3_8 + d3_2)
         )
-        t1 = exp(-abs(z2_3))  # (1.2)
-        t2 = tanh(log1p(t1) + (z2_3 if z2_3 > 0.0 else 0.0))  # (1.2)
         d2_3 = (  # (1.2)
-            (t2 + z2_3*(1.0 - t2**2)*exp(z2_3 if z2_3 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_3*d3_1 +
+            (t6 + z2_3*(1.0 - (t6*t6))*exp(z2_3 if z2_3 < 0.0 else 0.0)/(t5 + 1.0))*(W3_1_3*d3_1 +
             W3_2_3*d3_2 + W3_3_3*d3_3 + W3_4_3*d3_4 + W3_5_3*d3_5 + W3_6_3*d3_6 + W3_7_3*d3_7 +
             W3_8_3*d3_8 + d3_3)
         )
-        t1 = exp(-abs(z2_4))  # (1.2)
-        t2 = tanh(log1p(t1) + (z2_4 if z2_4 > 0.0 else 0.0))  # (1.2)
         d2_4 = (  # (1.2)
-            (t2 + z2_4*(1.0 - t2**2)*exp(z2_4 if z2_4 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_4*d3_1 +
+            (t8 + z2_4*(1.0 - (t8*t8))*exp(z2_4 if z2_4 < 0.0 else 0.0)/(t7 + 1.0))*(W3_1_4*d3_1 +
             W3_2_4*d3_2 + W3_3_4*d3_3 + W3_4_4*d3_4 + W3_5_4*d3_5 + W3_6_4*d3_6 + W3_7_4*d3_7 +
             W3_8_4*d3_8 + d3_4)
         )
-        t1 = exp(-abs(z2_5))  # (1.2)
-        t2 = tanh(log1p(t1) + (z2_5 if z2_5 > 0.0 else 0.0))  # (1.2)
         d2_5 = (  # (1.2)
-            (t2 + z2_5*(1.0 - t2**2)*exp(z2_5 if z2_5 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_5*d3_1 +
-            W3_2_5*d3_2 + W3_3_5*d3_3 + W3_4_5*d3_4 + W3_5_5*d3_5 + W3_6_5*d3_6 + W3_7_5*d3_7 +
+            (t10 + z2_5*(1.0 - (t10*t10))*exp(z2_5 if z2_5 < 0.0 else 0.0)/(t9 + 1.0))*(W3_1_5*d3_1
+            + W3_2_5*d3_2 + W3_3_5*d3_3 + W3_4_5*d3_4 + W3_5_5*d3_5 + W3_6_5*d3_6 + W3_7_5*d3_7 +
             W3_8_5*d3_8 + d3_5)
         )
-        t1 = exp(-abs(z2_6))  # (1.2)
-        t2 = tanh(log1p(t1) + (z2_6 if z2_6 > 0.0 else 0.0))  # (1.2)
         d2_6 = (  # (1.2)
-            (t2 + z2_6*(1.0 - t2**2)*exp(z2_6 if z2_6 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_6*d3_1 +
-            W3_2_6*d3_2 + W3_3_6*d3_3 + W3_4_6*d3_4 + W3_5_6*d3_5 + W3_6_6*d3_6 + W3_7_6*d3_7 +
+            (t12 + z2_6*(1.0 - (t12*t12))*exp(z2_6 if z2_6 < 0.0 else 0.0)/(t11 + 1.0))*(W3_1_6*d3_1
+            + W3_2_6*d3_2 + W3_3_6*d3_3 + W3_4_6*d3_4 + W3_5_6*d3_5 + W3_6_6*d3_6 + W3_7_6*d3_7 +
             W3_8_6*d3_8 + d3_6)
         )
-        t1 = exp(-abs(z2_7))  # (1.2)
-        t2 = tanh(log1p(t1) + (z2_7 if z2_7 > 0.0 else 0.0))  # (1.2)
         d2_7 = (  # (1.2)
-            (t2 + z2_7*(1.0 - t2**2)*exp(z2_7 if z2_7 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_7*d3_1 +
-            W3_2_7*d3_2 + W3_3_7*d3_3 + W3_4_7*d3_4 + W3_5_7*d3_5 + W3_6_7*d3_6 + W3_7_7*d3_7 +
+            (t14 + z2_7*(1.0 - (t14*t14))*exp(z2_7 if z2_7 < 0.0 else 0.0)/(t13 + 1.0))*(W3_1_7*d3_1
+            + W3_2_7*d3_2 + W3_3_7*d3_3 + W3_4_7*d3_4 + W3_5_7*d3_5 + W3_6_7*d3_6 + W3_7_7*d3_7 +
             W3_8_7*d3_8 + d3_7)
         )
-        t1 = exp(-abs(z2_8))  # (1.2)
-        t2 = tanh(log1p(t1) + (z2_8 if z2_8 > 0.0 else 0.0))  # (1.2)
         d2_8 = (  # (1.2)
-            (t2 + z2_8*(1.0 - t2**2)*exp(z2_8 if z2_8 < 0.0 else 0.0)/(t1 + 1.0))*(W3_1_8*d3_1 +
-            W3_2_8*d3_2 + W3_3_8*d3_3 + W3_4_8*d3_4 + W3_5_8*d3_5 + W3_6_8*d3_6 + W3_7_8*d3_7 +
+            (t16 + z2_8*(1.0 - (t16*t16))*exp(z2_8 if z2_8 < 0.0 else 0.0)/(t15 + 1.0))*(W3_1_8*d3_1
+            + W3_2_8*d3_2 + W3_3_8*d3_3 + W3_4_8*d3_4 + W3_5_8*d3_5 + W3_6_8*d3_6 + W3_7_8*d3_7 +
             W3_8_8*d3_8 + d3_8)
         )
         # (1.3, 3.1) b[4]_j = b[4]_j - delta[4]_ij

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# bf60e5832887add7db5304849735396a23674f6111b1f9fc2a12900bdc4bfd5d
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -28,6 +28,8 @@ from .sample_steps import sample_steps
 
 Callback = Callable[[int, Array, float], bool | None]
 Seed = int | np.random.Generator | None
+
+MAX_KEPT = 10_000  # so many samples are turned into floats once, of more those that are drawn
 
 
 class StopReason(Enum):
@@ -234,17 +236,29 @@ class _Batches:
         self.work = GradientWorkspace(batch)
         self.inputs = np.empty((batch, X.shape[1]))
         self.targets = np.empty((batch, Y.shape[1]))
+        self.floats: tuple[list[list[float]], list[list[float]]] | None = None
 
     def descend(self, p: Array, drawn: Array, eta: float) -> None:
         """Move p in place by one step for each row of ``drawn``."""
-        if self.batch == 1:
-            rows = drawn[:, 0]
-            sample_steps(p, self.X[rows], self.Y[rows], eta)
+        if self.batch == 1 and self._in_scalars(p, drawn[:, 0], eta):
             return
         for rows in drawn:
             np.take(self.X, rows, axis=0, out=self.inputs, mode="clip")
             np.take(self.Y, rows, axis=0, out=self.targets, mode="clip")
             descend(p, self.work.gradient(p, self.inputs, self.targets), eta)
+
+    def _in_scalars(self, p: Array, rows: Array, eta: float) -> bool:
+        """Take the steps in plain floats; where those raise, p is as it was: arrays give inf or nan."""
+        try:
+            if len(self.X) <= MAX_KEPT:
+                self.floats = self.floats or (self.X.tolist(), self.Y.tolist())
+                sample_steps(p, *self.floats, rows.tolist(), eta)
+            else:
+                drawn = (self.X[rows].tolist(), self.Y[rows].tolist())
+                sample_steps(p, *drawn, range(len(rows)), eta)
+        except (ArithmeticError, ValueError):
+            return False
+        return True
 
 
 def _draw(

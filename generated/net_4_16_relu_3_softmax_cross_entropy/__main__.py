@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 089019fe7a52b1bcc0af3576b2924e474bda2b46390766116d4e3adccfc2f423
+# a49a0bad5a1f910ccf56ab3c3197cbd012e741dbb7841b9b05da4a2bbee211eb
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -69,7 +69,7 @@ def main() -> int:
         primal, dual = lm_step_primal(p, X, Y, 0.1), lm_step_dual(p, X, Y, 0.1)
         checks.append(("primal against dual step", relative(primal - p, dual - p), 1e-9))
     written_out, by_arrays = p.copy(), p.copy()
-    sample_steps(written_out, X[1:2], Y[1:2], 1.0)
+    sample_steps(written_out, X.tolist(), Y.tolist(), [1], 1.0)
     descend(by_arrays, GradientWorkspace(1).gradient(p, X[1:2], Y[1:2]), 1.0)
     checks.append(("scalar against array step", relative(written_out - p, by_arrays - p), 1e-12))
     failed = 0

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 089019fe7a52b1bcc0af3576b2924e474bda2b46390766116d4e3adccfc2f423
+# a49a0bad5a1f910ccf56ab3c3197cbd012e741dbb7841b9b05da4a2bbee211eb
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 

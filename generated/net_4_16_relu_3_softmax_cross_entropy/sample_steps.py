@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 089019fe7a52b1bcc0af3576b2924e474bda2b46390766116d4e3adccfc2f423
+# a49a0bad5a1f910ccf56ab3c3197cbd012e741dbb7841b9b05da4a2bbee211eb
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 4-16:relu-3:softmax with cross-entropy on one sample at a time, in scalars.
 
@@ -12,13 +12,16 @@ written out; only ``math`` is used inside the loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import exp
 
 from .parameters import Array
 
+Rows = Sequence[Sequence[float]]
 
-def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
-    """Move p in place by one descent step for each row of X and Y, in their order."""
+
+def sample_steps(p: Array, X: Rows, Y: Rows, rows: Iterable[int], eta: float) -> None:
+    """Move p in place by one descent step for each number of a row of X and Y, in their order."""
     (
         W2_1_1,
         W2_1_2,
@@ -152,7 +155,9 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         b3_2,
         b3_3,
     ) = p.tolist()
-    for (X_1, X_2, X_3, X_4), (Y_1, Y_2, Y_3) in zip(X.tolist(), Y.tolist(), strict=True):
+    for k in rows:
+        X_1, X_2, X_3, X_4 = X[k]
+        Y_1, Y_2, Y_3 = Y[k]
         # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
         z2_1 = W2_1_1*X_1 + W2_1_2*X_2 + W2_1_3*X_3 + W2_1_4*X_4 + b2_1  # (0.2)
         z2_2 = W2_2_1*X_1 + W2_2_2*X_2 + W2_2_3*X_3 + W2_2_4*X_4 + b2_2  # (0.2)
@@ -208,9 +213,9 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
             (z3_1 if z3_1 > z3_2 else z3_2) if (z3_1 if z3_1 > z3_2 else z3_2) > z3_3 else z3_3
         )
         # (0.3) e[3]_ij = exp(z[3]_ij - m[3]_i)
-        e3_1 = exp(-m3 + z3_1)  # (0.3)
-        e3_2 = exp(-m3 + z3_2)  # (0.3)
-        e3_3 = exp(-m3 + z3_3)  # (0.3)
+        e3_1 = exp(z3_1 - m3)  # (0.3)
+        e3_2 = exp(z3_2 - m3)  # (0.3)
+        e3_3 = exp(z3_3 - m3)  # (0.3)
         # (0.3) q[3]_i = sum_k e[3]_ik
         q3 = e3_1 + e3_2 + e3_3  # (0.3)
         # (0.3) a[3]_ij = (1/q[3]_i) e[3]_ij
@@ -218,9 +223,9 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         a3_2 = e3_2/q3  # (0.3)
         a3_3 = e3_3/q3  # (0.3)
         # (1.1) delta[3]_ij = eta (a[3]_ij - y_ij)
-        d3_1 = eta*(-Y_1 + a3_1)  # (1.1)
-        d3_2 = eta*(-Y_2 + a3_2)  # (1.1)
-        d3_3 = eta*(-Y_3 + a3_3)  # (1.1)
+        d3_1 = eta*(a3_1 - Y_1)  # (1.1)
+        d3_2 = eta*(a3_2 - Y_2)  # (1.1)
+        d3_3 = eta*(a3_3 - Y_3)  # (1.1)
         # (1.2) delta[2]_ij = s'(z[2]_ij) sum_k w[3]_kj delta[3]_ik; s' by (1.5)
         d2_1 = (W3_1_1*d3_1 + W3_2_1*d3_2 + W3_3_1*d3_3)*(1.0 if a2_1 > 0.0 else 0.0)  # (1.2)
         d2_2 = (W3_1_2*d3_1 + W3_2_2*d3_2 + W3_3_2*d3_3)*(1.0 if a2_2 > 0.0 else 0.0)  # (1.2)

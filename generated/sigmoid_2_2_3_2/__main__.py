@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
+# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -68,7 +68,7 @@ def main() -> int:
         primal, dual = lm_step_primal(p, X, Y, 0.1), lm_step_dual(p, X, Y, 0.1)
         checks.append(("primal against dual step", relative(primal - p, dual - p), 1e-9))
     written_out, by_arrays = p.copy(), p.copy()
-    sample_steps(written_out, X[1:2], Y[1:2], 1.0)
+    sample_steps(written_out, X.tolist(), Y.tolist(), [1], 1.0)
     descend(by_arrays, GradientWorkspace(1).gradient(p, X[1:2], Y[1:2]), 1.0)
     checks.append(("scalar against array step", relative(written_out - p, by_arrays - p), 1e-12))
     failed = 0

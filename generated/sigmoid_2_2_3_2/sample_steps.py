@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
+# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-2-3-2 on one sample at a time, in scalars.
 
@@ -12,13 +12,16 @@ written out; only ``math`` is used inside the loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import exp
 
 from .parameters import Array
 
+Rows = Sequence[Sequence[float]]
 
-def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
-    """Move p in place by one descent step for each row of X and Y, in their order."""
+
+def sample_steps(p: Array, X: Rows, Y: Rows, rows: Iterable[int], eta: float) -> None:
+    """Move p in place by one descent step for each number of a row of X and Y, in their order."""
     (
         W2_1_1,
         W2_1_2,
@@ -44,30 +47,32 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         b4_1,
         b4_2,
     ) = p.tolist()
-    for (X_1, X_2), (Y_1, Y_2) in zip(X.tolist(), Y.tolist(), strict=True):
+    for k in rows:
+        X_1, X_2 = X[k]
+        Y_1, Y_2 = Y[k]
         # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
         z2_1 = W2_1_1*X_1 + W2_1_2*X_2 + b2_1  # (0.2)
         z2_2 = W2_2_1*X_1 + W2_2_2*X_2 + b2_2  # (0.2)
         # (0.3) a[2]_ij = s(z[2]_ij)
-        a2_1 = 1.0/(exp(-z2_1 if -z2_1 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a2_2 = 1.0/(exp(-z2_2 if -z2_2 < 708.0 else 708.0) + 1.0)  # (0.3)
+        a2_1 = 1.0/(exp(-z2_1 if z2_1 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a2_2 = 1.0/(exp(-z2_2 if z2_2 > -708.0 else 708.0) + 1.0)  # (0.3)
         # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
         z3_1 = W3_1_1*a2_1 + W3_1_2*a2_2 + b3_1  # (0.2)
         z3_2 = W3_2_1*a2_1 + W3_2_2*a2_2 + b3_2  # (0.2)
         z3_3 = W3_3_1*a2_1 + W3_3_2*a2_2 + b3_3  # (0.2)
         # (0.3) a[3]_ij = s(z[3]_ij)
-        a3_1 = 1.0/(exp(-z3_1 if -z3_1 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_2 = 1.0/(exp(-z3_2 if -z3_2 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_3 = 1.0/(exp(-z3_3 if -z3_3 < 708.0 else 708.0) + 1.0)  # (0.3)
+        a3_1 = 1.0/(exp(-z3_1 if z3_1 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_2 = 1.0/(exp(-z3_2 if z3_2 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_3 = 1.0/(exp(-z3_3 if z3_3 > -708.0 else 708.0) + 1.0)  # (0.3)
         # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
         z4_1 = W4_1_1*a3_1 + W4_1_2*a3_2 + W4_1_3*a3_3 + b4_1  # (0.2)
         z4_2 = W4_2_1*a3_1 + W4_2_2*a3_2 + W4_2_3*a3_3 + b4_2  # (0.2)
         # (0.3) a[4]_ij = s(z[4]_ij)
-        a4_1 = 1.0/(exp(-z4_1 if -z4_1 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a4_2 = 1.0/(exp(-z4_2 if -z4_2 < 708.0 else 708.0) + 1.0)  # (0.3)
+        a4_1 = 1.0/(exp(-z4_1 if z4_1 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a4_2 = 1.0/(exp(-z4_2 if z4_2 > -708.0 else 708.0) + 1.0)  # (0.3)
         # (1.1) delta[4]_ij = eta s'(z[4]_ij) (a[4]_ij - y_ij); s' by (1.5)
-        d4_1 = a4_1*eta*(1.0 - a4_1)*(-Y_1 + a4_1)  # (1.1)
-        d4_2 = a4_2*eta*(1.0 - a4_2)*(-Y_2 + a4_2)  # (1.1)
+        d4_1 = a4_1*eta*(1.0 - a4_1)*(a4_1 - Y_1)  # (1.1)
+        d4_2 = a4_2*eta*(1.0 - a4_2)*(a4_2 - Y_2)  # (1.1)
         # (1.2) delta[3]_ij = s'(z[3]_ij) sum_k w[4]_kj delta[4]_ik; s' by (1.5)
         d3_1 = a3_1*(1.0 - a3_1)*(W4_1_1*d4_1 + W4_2_1*d4_2)  # (1.2)
         d3_2 = a3_2*(1.0 - a3_2)*(W4_1_2*d4_1 + W4_2_2*d4_2)  # (1.2)

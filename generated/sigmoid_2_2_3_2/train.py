@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 2d6ba2decedc5d16903db0333fe25a025d1569cd5cd218023fa75e8c7a456d30
+# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 2-2-3-2.
 
@@ -28,6 +28,8 @@ from .sample_steps import sample_steps
 
 Callback = Callable[[int, Array, float], bool | None]
 Seed = int | np.random.Generator | None
+
+MAX_KEPT = 10_000  # so many samples are turned into floats once, of more those that are drawn
 
 
 class StopReason(Enum):
@@ -234,17 +236,29 @@ class _Batches:
         self.work = GradientWorkspace(batch)
         self.inputs = np.empty((batch, X.shape[1]))
         self.targets = np.empty((batch, Y.shape[1]))
+        self.floats: tuple[list[list[float]], list[list[float]]] | None = None
 
     def descend(self, p: Array, drawn: Array, eta: float) -> None:
         """Move p in place by one step for each row of ``drawn``."""
-        if self.batch == 1:
-            rows = drawn[:, 0]
-            sample_steps(p, self.X[rows], self.Y[rows], eta)
+        if self.batch == 1 and self._in_scalars(p, drawn[:, 0], eta):
             return
         for rows in drawn:
             np.take(self.X, rows, axis=0, out=self.inputs, mode="clip")
             np.take(self.Y, rows, axis=0, out=self.targets, mode="clip")
             descend(p, self.work.gradient(p, self.inputs, self.targets), eta)
+
+    def _in_scalars(self, p: Array, rows: Array, eta: float) -> bool:
+        """Take the steps in plain floats; where those raise, p is as it was: arrays give inf or nan."""
+        try:
+            if len(self.X) <= MAX_KEPT:
+                self.floats = self.floats or (self.X.tolist(), self.Y.tolist())
+                sample_steps(p, *self.floats, rows.tolist(), eta)
+            else:
+                drawn = (self.X[rows].tolist(), self.Y[rows].tolist())
+                sample_steps(p, *drawn, range(len(rows)), eta)
+        except (ArithmeticError, ValueError):
+            return False
+        return True
 
 
 def _draw(

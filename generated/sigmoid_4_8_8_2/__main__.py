@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 7938241a88aae8d4a8bde19c52ff88a5786ff5e23952bb7178970c9f4d74a612
+# 4d18b97d0cd982087b829f79c7f4dabfbb6f293e7c2f99a5dd01d2c1c496997d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 
@@ -68,7 +68,7 @@ def main() -> int:
         primal, dual = lm_step_primal(p, X, Y, 0.1), lm_step_dual(p, X, Y, 0.1)
         checks.append(("primal against dual step", relative(primal - p, dual - p), 1e-9))
     written_out, by_arrays = p.copy(), p.copy()
-    sample_steps(written_out, X[1:2], Y[1:2], 1.0)
+    sample_steps(written_out, X.tolist(), Y.tolist(), [1], 1.0)
     descend(by_arrays, GradientWorkspace(1).gradient(p, X[1:2], Y[1:2]), 1.0)
     checks.append(("scalar against array step", relative(written_out - p, by_arrays - p), 1e-12))
     failed = 0

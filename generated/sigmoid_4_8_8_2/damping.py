@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 7938241a88aae8d4a8bde19c52ff88a5786ff5e23952bb7178970c9f4d74a612
+# 4d18b97d0cd982087b829f79c7f4dabfbb6f293e7c2f99a5dd01d2c1c496997d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 

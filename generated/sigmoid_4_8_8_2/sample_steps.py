@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 7938241a88aae8d4a8bde19c52ff88a5786ff5e23952bb7178970c9f4d74a612
+# 4d18b97d0cd982087b829f79c7f4dabfbb6f293e7c2f99a5dd01d2c1c496997d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 4-8-8-2 on one sample at a time, in scalars.
 
@@ -12,13 +12,16 @@ written out; only ``math`` is used inside the loop.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from math import exp
 
 from .parameters import Array
 
+Rows = Sequence[Sequence[float]]
 
-def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
-    """Move p in place by one descent step for each row of X and Y, in their order."""
+
+def sample_steps(p: Array, X: Rows, Y: Rows, rows: Iterable[int], eta: float) -> None:
+    """Move p in place by one descent step for each number of a row of X and Y, in their order."""
     (
         W2_1_1,
         W2_1_2,
@@ -151,7 +154,9 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         b4_1,
         b4_2,
     ) = p.tolist()
-    for (X_1, X_2, X_3, X_4), (Y_1, Y_2) in zip(X.tolist(), Y.tolist(), strict=True):
+    for k in rows:
+        X_1, X_2, X_3, X_4 = X[k]
+        Y_1, Y_2 = Y[k]
         # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
         z2_1 = W2_1_1*X_1 + W2_1_2*X_2 + W2_1_3*X_3 + W2_1_4*X_4 + b2_1  # (0.2)
         z2_2 = W2_2_1*X_1 + W2_2_2*X_2 + W2_2_3*X_3 + W2_2_4*X_4 + b2_2  # (0.2)
@@ -162,14 +167,14 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
         z2_7 = W2_7_1*X_1 + W2_7_2*X_2 + W2_7_3*X_3 + W2_7_4*X_4 + b2_7  # (0.2)
         z2_8 = W2_8_1*X_1 + W2_8_2*X_2 + W2_8_3*X_3 + W2_8_4*X_4 + b2_8  # (0.2)
         # (0.3) a[2]_ij = s(z[2]_ij)
-        a2_1 = 1.0/(exp(-z2_1 if -z2_1 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a2_2 = 1.0/(exp(-z2_2 if -z2_2 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a2_3 = 1.0/(exp(-z2_3 if -z2_3 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a2_4 = 1.0/(exp(-z2_4 if -z2_4 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a2_5 = 1.0/(exp(-z2_5 if -z2_5 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a2_6 = 1.0/(exp(-z2_6 if -z2_6 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a2_7 = 1.0/(exp(-z2_7 if -z2_7 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a2_8 = 1.0/(exp(-z2_8 if -z2_8 < 708.0 else 708.0) + 1.0)  # (0.3)
+        a2_1 = 1.0/(exp(-z2_1 if z2_1 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a2_2 = 1.0/(exp(-z2_2 if z2_2 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a2_3 = 1.0/(exp(-z2_3 if z2_3 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a2_4 = 1.0/(exp(-z2_4 if z2_4 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a2_5 = 1.0/(exp(-z2_5 if z2_5 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a2_6 = 1.0/(exp(-z2_6 if z2_6 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a2_7 = 1.0/(exp(-z2_7 if z2_7 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a2_8 = 1.0/(exp(-z2_8 if z2_8 > -708.0 else 708.0) + 1.0)  # (0.3)
         # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
         z3_1 = (  # (0.2)
             W3_1_1*a2_1 + W3_1_2*a2_2 + W3_1_3*a2_3 + W3_1_4*a2_4 + W3_1_5*a2_5 + W3_1_6*a2_6 +
@@ -204,14 +209,14 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
             W3_8_7*a2_7 + W3_8_8*a2_8 + b3_8
         )
         # (0.3) a[3]_ij = s(z[3]_ij)
-        a3_1 = 1.0/(exp(-z3_1 if -z3_1 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_2 = 1.0/(exp(-z3_2 if -z3_2 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_3 = 1.0/(exp(-z3_3 if -z3_3 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_4 = 1.0/(exp(-z3_4 if -z3_4 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_5 = 1.0/(exp(-z3_5 if -z3_5 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_6 = 1.0/(exp(-z3_6 if -z3_6 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_7 = 1.0/(exp(-z3_7 if -z3_7 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a3_8 = 1.0/(exp(-z3_8 if -z3_8 < 708.0 else 708.0) + 1.0)  # (0.3)
+        a3_1 = 1.0/(exp(-z3_1 if z3_1 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_2 = 1.0/(exp(-z3_2 if z3_2 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_3 = 1.0/(exp(-z3_3 if z3_3 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_4 = 1.0/(exp(-z3_4 if z3_4 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_5 = 1.0/(exp(-z3_5 if z3_5 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_6 = 1.0/(exp(-z3_6 if z3_6 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_7 = 1.0/(exp(-z3_7 if z3_7 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a3_8 = 1.0/(exp(-z3_8 if z3_8 > -708.0 else 708.0) + 1.0)  # (0.3)
         # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
         z4_1 = (  # (0.2)
             W4_1_1*a3_1 + W4_1_2*a3_2 + W4_1_3*a3_3 + W4_1_4*a3_4 + W4_1_5*a3_5 + W4_1_6*a3_6 +
@@ -222,11 +227,11 @@ def sample_steps(p: Array, X: Array, Y: Array, eta: float) -> None:
             W4_2_7*a3_7 + W4_2_8*a3_8 + b4_2
         )
         # (0.3) a[4]_ij = s(z[4]_ij)
-        a4_1 = 1.0/(exp(-z4_1 if -z4_1 < 708.0 else 708.0) + 1.0)  # (0.3)
-        a4_2 = 1.0/(exp(-z4_2 if -z4_2 < 708.0 else 708.0) + 1.0)  # (0.3)
+        a4_1 = 1.0/(exp(-z4_1 if z4_1 > -708.0 else 708.0) + 1.0)  # (0.3)
+        a4_2 = 1.0/(exp(-z4_2 if z4_2 > -708.0 else 708.0) + 1.0)  # (0.3)
         # (1.1) delta[4]_ij = eta s'(z[4]_ij) (a[4]_ij - y_ij); s' by (1.5)
-        d4_1 = a4_1*eta*(1.0 - a4_1)*(-Y_1 + a4_1)  # (1.1)
-        d4_2 = a4_2*eta*(1.0 - a4_2)*(-Y_2 + a4_2)  # (1.1)
+        d4_1 = a4_1*eta*(1.0 - a4_1)*(a4_1 - Y_1)  # (1.1)
+        d4_2 = a4_2*eta*(1.0 - a4_2)*(a4_2 - Y_2)  # (1.1)
         # (1.2) delta[3]_ij = s'(z[3]_ij) sum_k w[4]_kj delta[4]_ik; s' by (1.5)
         d3_1 = a3_1*(1.0 - a3_1)*(W4_1_1*d4_1 + W4_2_1*d4_2)  # (1.2)
         d3_2 = a3_2*(1.0 - a3_2)*(W4_1_2*d4_1 + W4_2_2*d4_2)  # (1.2)

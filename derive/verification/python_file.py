@@ -1,0 +1,166 @@
+"""Verification of the Python target: four functions against the derived equations, the rest as generated.
+
+What stands around the functions that hold mathematics - checks of what comes in, drawing, the self-check -
+must be what the generator writes, character by character.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from glob import escape
+from pathlib import Path
+
+from derive.errors import NotProvedError
+from derive.package_python import file_name, render, require_small
+from derive.proof import Proof, prove
+from derive.verification.expected import Knowledge
+from derive.verification.interpreter import Interpreter
+from derive.verification.objects import Located, Trace
+from derive.verification.report import Finding, Proved, Report
+from derive.verification.scalar_equations import (
+    TOTAL,
+    cost_knowledge,
+    forward_knowledge,
+    gradient_knowledge,
+    scalar_knowledge,
+)
+from derive.verification.scalars import (
+    check_cost,
+    check_descent,
+    check_forward,
+    check_gradient,
+    finish_of_cost,
+)
+from derive.verification.source import Source, SourceError, read_source
+from derive.verification.values import Refusal
+from derive.verification.verify import made_from, read_files
+
+READ = ("_forward", "_cost", "_gradient", "_descend")
+_HEAD = 6  # lines that say from what the file was made
+
+
+class _Reader:
+    """Reads the functions of one file and compares them with a proof."""
+
+    def __init__(self, proof: Proof, source: Source) -> None:
+        self.proof, self.source = proof, source
+        self.proved: list[Proved] = []
+        self.findings: list[Finding] = []
+
+    def run(self, knowledge: Knowledge) -> Interpreter:
+        """Return an interpreter that knows some equations."""
+        return Interpreter({self.source.name: self.source}, knowledge)
+
+    def all(self) -> Report:
+        """Read every function."""
+        file, proof = self.source.name, self.proof
+
+        def forward() -> Interpreter:
+            run = self.run(forward_knowledge(proof))
+            check_forward(run, proof, file, "_forward")
+            return run
+
+        def cost() -> Interpreter:
+            share = finish_of_cost(self.run(forward_knowledge(proof)), proof, file, "_cost", TOTAL)
+            run = self.run(cost_knowledge(proof, share))
+            check_cost(run, proof, file, "_cost", TOTAL)
+            return run
+
+        def gradient() -> Interpreter:
+            run = self.run(gradient_knowledge(proof))
+            check_gradient(run, proof, file, "_gradient")
+            return run
+
+        def descend() -> Interpreter:
+            run = self.run(scalar_knowledge(proof))
+            check_descent(run, proof, file, "_descend", "p")
+            return run
+
+        for name, check in zip(READ, (forward, cost, gradient, descend), strict=True):
+            self.attempt(name, check)
+        return Report(str(proof.architecture), tuple(self.proved), tuple(self.findings))
+
+    def attempt(self, name: str, check: Callable[[], Interpreter]) -> None:
+        """Run one check and keep what it says."""
+        file = self.source.name
+        try:
+            trace = check().traces.get((file, name), Trace())
+        except Located as located:
+            line = located.node.lineno
+            shown, number = self.source.statement(line), self.source.number(located.node)
+            self.findings.append(Finding(file, line, shown, number, located.message))
+        except Refusal as refusal:
+            node = self.source.definitions.get(name)
+            self.findings.append(Finding(file, node.lineno if node else 1, name, "", str(refusal)))
+        else:
+            self.proved.append(Proved(file, name, len(trace.lines), tuple(sorted(trace.numbers))))
+
+
+def verify_python(files: Mapping[str, str], proof: Proof, rendered: Mapping[str, str]) -> Report:
+    """Prove that the file computes what a proof derives; ``rendered`` is the file as generated.
+
+    Raises:
+        NotProvedError: if the proof itself does not hold.
+    """
+    proof.require()
+    name, label = file_name(proof.architecture), str(proof.architecture)
+    if name not in files:
+        return Report(label, (), (Finding(name, 1, "", "", "is missing"),))
+    try:
+        source = read_source(name, files[name])
+    except SourceError as error:
+        return Report(label, (), (Finding(name, error.line, "", "", str(error)),))
+    report = _Reader(proof, source).all()
+    around = _around(source, read_source(name, rendered[name]))
+    return Report(label, report.proved, (*report.findings, *around))
+
+
+def _around(source: Source, wanted: Source) -> list[Finding]:
+    """Compare what stands around the functions that are read, the head of the file aside."""
+    ours, theirs = _frame(source), _frame(wanted)
+    for (line, got), (_, expected) in zip(ours, theirs, strict=False):
+        if got != expected:
+            message = "differs from what the generator writes there"
+            return [Finding(source.name, line, got.strip(), "", message)]
+    if len(ours) != len(theirs):
+        last = ours[-1][0] if ours else 1
+        message = "is longer or shorter than what the generator writes"
+        return [Finding(source.name, last, "", "", message)]
+    return []
+
+
+def _frame(source: Source) -> list[tuple[int, str]]:
+    """Return the lines with their numbers, without the insides of functions that are read."""
+    inside: set[int] = set()
+    for name in READ:
+        node = source.definitions.get(name)
+        if node is not None:
+            inside |= set(range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1))
+    numbered = enumerate(source.lines, start=1)
+    return [(line, content) for line, content in numbered if line > _HEAD and line not in inside]
+
+
+def require_python(files: Mapping[str, str], proof: Proof) -> None:
+    """Verify a file that is about to be written.
+
+    Raises:
+        NotProvedError: naming the first finding.
+    """
+    report = verify_python(files, proof, files)
+    if not report.holds:
+        raise NotProvedError(f"not written, for the code is not what was proved: {report.findings[0]}")
+
+
+def verify_python_file(path: Path, note: Callable[[Proof], None] | None = None) -> Report:
+    """Read a file of the Python target, prove its lemma and verify it; nothing is run.
+
+    Raises:
+        UserError: if the file cannot be read, or its header names no architecture.
+    """
+    files = read_files(path.parent, (escape(path.name),))
+    architecture, _ = made_from(files, path.parent)
+    require_small(architecture)
+    proof = prove(architecture, brute_force=False)
+    if note is not None:
+        note(proof)
+    return verify_python({file_name(architecture): files[path.name]}, proof, render(proof))
