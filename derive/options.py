@@ -70,7 +70,7 @@ def deliver(text: str, output: Path | None, force: bool) -> None:
 
 def report(stages: Stages, verbose: bool) -> None:
     """Say how long each stage took, if that was asked for."""
-    from derive.show import show_stages
-
     if verbose:
+        from derive.show import show_stages
+
         show_stages(Console(stderr=True), stages)

@@ -84,9 +84,15 @@ readings = pytest.mark.parametrize("reading", READINGS)
 
 
 @cache
+def written(reading: str, key: str) -> str:
+    """Return a reading of one proof, as it is written."""
+    return READINGS[reading](_proof(), numbering(key))
+
+
+@cache
 def read(reading: str, key: str) -> str:
     """Return a reading of one proof, what it quotes from programs and its table of numbers cut out."""
-    text = READINGS[reading](_proof(), numbering(key))
+    text = written(reading, key)
     text = re.sub(r"\\texttt\{\(\d\.\d\)\}|<code>\(\d\.\d\)</code>|`\(\d\.\d\)`", "", text)
     table = r"\| equation \|.*?\n\n|\\section\{The numbers of the eq.*?\\end\{center\}"
     table += r"|<section id=\"concordance\">.*?</section>"
@@ -199,16 +205,16 @@ def test_article_page_and_terminal_number_the_same_equations(numbers: Numbering)
 @ids
 @pytest.mark.parametrize("reading", ["latex", "page", "notebook"])
 def test_the_reader_can_relate_the_numbers_to_those_in_the_program(reading: str, numbers: Numbering):
-    text = READINGS[reading](_proof(), numbers)
+    text = written(reading, numbers.key)
     for own in EXPECTED["arxiv"]:
         assert re.search(rf"(texttt\{{|<code>|`)\({own}\)", text)
     assert text.count(numbers.explanation().replace("'", "&#39;" if reading == "page" else "'")) == 1
-    assert "concordance" not in page(_proof(), OWN)
+    assert "concordance" not in written("page", OWN.key)
 
 
 @ids
 def test_every_link_on_the_page_leads_somewhere(numbers: Numbering):
-    html = page(_proof(), numbers)
+    html = written("page", numbers.key)
     anchors = re.findall(r' id="([^"]*)"', html)
     assert len(set(anchors)) == len(anchors)
     assert set(re.findall(r'href="#([^"]*)"', html)) <= set(anchors)
@@ -217,7 +223,7 @@ def test_every_link_on_the_page_leads_somewhere(numbers: Numbering):
 
 @ids
 def test_the_notebook_looks_its_numbers_up(numbers: Numbering):
-    text = notebook_text(_proof(), numbers)
+    text = written("notebook", numbers.key)
     assert f'numbers = numbering("{numbers.key}")' in text
     assert 'print(words[verdict.holds], "-", numbers.cite(verdict.claim))' in text
     assert f"### ({expected(numbers, '1.4')}) weight gradient" in text
