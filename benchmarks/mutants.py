@@ -72,7 +72,7 @@ def main() -> None:
         counted: Counter[str] = Counter()
         for mutant in sample(package.files, count // len(NETWORKS)):
             changed = {**package.files, mutant.file: mutant.text}
-            refused = not verifier.verify(changed).holds
+            refused = not verifier.holds(changed)
             objects = self_check_objects(changed)
             counted["mutants"] += 1
             counted["verify"] += refused

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from sympy import Add, Expr, IndexedBase, Integer, KroneckerDelta, Rational, exp, log
 
@@ -46,6 +47,7 @@ from derive.quantities import (
 ONE = Integer(1)
 _FORWARD = {z, a}
 _PARAMETERS = {w, u, b}
+_INPUT = {x}  # in a set letters are compared by their hashes, which is sooner done
 
 
 @dataclass(frozen=True)
@@ -180,17 +182,25 @@ class Network:
         if self.architecture is None:
             above = {z: variable.indices[0] + 1, x: Integer(2)}
             return (above.get(base, variable.indices[0]),)
-        found = []
+        if base in _INPUT:
+            return self._takers.get((z, ONE), ())
+        if base in _FORWARD:
+            return self._takers.get((z, variable.indices[0]), ())
+        return self._takers.get(array_of(variable), ())
+
+    @cached_property
+    def _takers(self) -> dict[object, tuple[Expr, ...]]:
+        """By array of parameters, or by z and the layer of the source: the layers that take from it."""
+        found: dict[object, tuple[Expr, ...]] = {}
         for layer in map(Integer, range(2, int(self.depth) + 1)):
-            if base in (x, z):
-                source = Integer(1) if base == x else variable.indices[0]
-                takes = any(term.source == source for term in self.terms(layer))
-            elif base == b:
-                takes = self.bias(layer) == variable.indices[0]
-            else:
-                takes = any(term.weights == array_of(variable) for term in self.terms(layer))
-            found += [layer] if takes else []
-        return tuple(found)
+            taken: dict[object, None] = {}  # each once, though a layer may take twice from another
+            for term in self.terms(layer):
+                taken |= {(z, term.source): None} | ({term.weights: None} if term.weights else {})
+            if (owner := self.bias(layer)) is not None:
+                taken[b, (owner,)] = None
+            for key in taken:
+                found[key] = (*found.get(key, ()), layer)
+        return found
 
     def weighted_input(self, layer: Expr, i: Expr, j: Expr) -> Expr:
         """Return the right-hand side of (0.2): sum_k w[l]_jk a[l-1]_ik + b[l]_j, and what the wiring adds."""
@@ -235,17 +245,17 @@ class Network:
         Raises:
             ValueError: where the two layers cannot be compared.
         """
-        if quantity == variable:
+        if hash(quantity) == hash(variable) and quantity == variable:
             return True
         base = getattr(quantity, "base", None)
         if base in _PARAMETERS:  # parameters do not depend on z, nor on other parameters
             return base == variable.base and array_of(quantity) == array_of(variable)
-        if base == x:
-            return bool(variable.base == x)
+        if base in _INPUT:
+            return variable.base in _INPUT
         if base not in _FORWARD:
             return False
-        lowest = variable.indices[0] if variable.base in (z, a) else self.acts_on(variable)[0]
-        if variable.base == x and base == a:
+        lowest = variable.indices[0] if variable.base in _FORWARD else self.acts_on(variable)[0]
+        if variable.base in _INPUT and base == a:
             lowest = ONE
         distance = quantity.indices[0] - lowest
         if not isinstance(distance, Integer):
@@ -306,7 +316,11 @@ class Network:
         return self.output_slopes() if self.cancels else ()
 
     def equations(self) -> tuple[Equation, ...]:
-        """Return (0.1)-(0.3), layer by layer; needs an architecture."""
+        """Return (0.1)-(0.3), layer by layer, each time the same; needs an architecture."""
+        return self._equations
+
+    @cached_property
+    def _equations(self) -> tuple[Equation, ...]:
         i = Index("i", N)
         k = self.index("k", Integer(1))
         found = [Equation("0.1", "input", a[1, i, k], x[i, k])]

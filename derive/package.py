@@ -38,6 +38,7 @@ from derive.printers.text import equation_text
 from derive.program.routines import assemble
 from derive.program.scalar_functions import descent_step
 from derive.program.scalars import worthwhile
+from derive.program.speed import ONES, faster
 from derive.proof import Proof
 from derive.quantities import a
 from derive.special import source as special_source
@@ -82,6 +83,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     """Return, for each file of the package, what its template reads beside the header."""
     architecture = proof.architecture
     routines = assemble(proof)
+    fast = faster(routines)
     known = architecture.parameters
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
@@ -138,7 +140,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "n_inputs": inputs,
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
-            "propagate": function(routines.propagate, lent),
+            "propagate": function(fast.propagate, lent),
             "mean_cost": function(routines.mean_cost, [by_activations, ("work", cost_work)]),
             "sample_costs": function(
                 routines.sample_costs, [by_activations, ("sample_work", sample_work)], fills=("costs",)
@@ -152,8 +154,9 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             **cost_function,
             "special": special_functions(routines.backpropagate),
             "conventions": conventions(architecture),
+            "sums": ONES in fast.backpropagate.comes_in,
             "backpropagate": function(
-                routines.backpropagate,
+                fast.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
             "memory": memory_of(routines.backpropagate, activations, backward, spare),
@@ -206,7 +209,7 @@ def _training(proof: Proof, extras: Sequence[str]) -> dict[str, dict[str, Any]]:
         "history.py": {},
         "fit.py": squares | scale | {"matrix_free": "matrix-free" in extras},
         "levenberg_marquardt.py": squares | {"acceleration": ACCELERATION in extras},
-        "mini_batches.py": {},
+        "mini_batches.py": squares,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from derive.architecture import Parameter
+from derive.package_layers import layers_contexts, of_numbers
 from derive.package_parts import Function, function, memory_of, shape_code, spare_arrays
 from derive.package_weighted import weighted_contexts
 from derive.printers.numpy import special_functions, tuple_code
@@ -33,7 +34,9 @@ def lean_contexts(
     back_work = [name for name in slots if name not in square and _touches(lean.pull_back, name)]
     kept_slots = [entries(routines.propagate.axes[name]) for name in (*activations, *spare)]
     lean_steps = replace(lean.gram, slots={name: slot for name, slot in slots.items() if name not in square})
-    gram = function(lean.gram, [*lent, ("work", gram_work), ("squares", square)], fills=("r",))
+    layers = layers_contexts(proof, routines, names)
+    gram_lent = [*lent, ("work", gram_work), ("squares", square), ("scales", layers["names"])]
+    gram = of_numbers(function(lean.gram, gram_lent, fills=("r",)), "scales")
     pull_back = function(
         lean.pull_back, [*lent, ("work", back_work), ("step", [f"h{name}" for name in names])]
     )
@@ -55,7 +58,8 @@ def lean_contexts(
     return {
         "definite.py": {"source": definite_source()},
         "ridge.py": weighted["ridge.py"],
-        "scaling.py": weighted["scaling.py"],
+        "scaling.py": weighted["scaling.py"] | layers["scaling.py"],
+        "layers.py": layers["layers.py"],
         "gram_step.py": weighted["gram_step.py"]
         | {
             "special": special_functions(lean.gram, lean.pull_back, weighted["along"]),

@@ -12,12 +12,21 @@ from derive.program.statements import Axes
 INDENT = 4
 WIDTH = 100
 
-_OWN = ("activations", "work", "back", "sample_work", "costs", "gX", "JX")  # arrays that a workspace keeps
+_OWN = (
+    "ones",
+    "activations",
+    "work",
+    "back",
+    "sample_work",
+    "costs",
+    "gX",
+    "JX",
+)  # arrays that a workspace keeps
 _OF_STEPS = ("costs", "v", "S", "part_S", "part_g", "h", "p_new", "Q", "t", "tv", "Jp", "pulled", "values")
 _OF_SCALES = ("column", "largest", "scale", "Z", "gz", "x")
 _OF_ITERATIONS = ("B", "f", "f_new", "d", "c", "E", "h_new")
 _OF_CURVED = ("HJp", "right")
-_ALONE = ("p", "X", "Y", "U", "g", "J", "K", "r")
+_ALONE = ("p", "X", "Y", "ones", "U", "g", "J", "K", "r")
 _PLAIN = (
     *_ALONE,
     "second",

@@ -32,6 +32,7 @@ from derive.theorems.curved import (
 from derive.theorems.curved_trials import CurvedLean, curved_lean, curved_trials
 from derive.theorems.descent import descent_update, prove_descent
 from derive.theorems.evidence import evidence
+from derive.theorems.layer_scaling import LayeredStep, layer_scaling, layered_step
 from derive.theorems.lean_step import LeanStep, lean_step
 from derive.theorems.lemma1 import (
     LEMMA_1,
@@ -88,6 +89,7 @@ class Proof:
     curved: NetworkStep | None = None  # the step of a loss that is no plain square, where it has one
     lean: LeanStep | None = None  # the step without J, where the cost is a sum of squares
     curved_lean: CurvedLean | None = None  # the same for a loss that is no plain square
+    layered: LayeredStep | None = None  # with one number for each layer in the damping
 
     @cached_property
     def squares(self) -> bool:
@@ -138,6 +140,7 @@ def prove(
         sample, mean, scaled, rows = (backpropagation(network, o) for o in objectives)
         step = step_equations()
         lean = lean_step(network, rows) if of_squares(network) else None
+        layered = None if lean is None else layered_step(network, rows, lean)
     with timed("prove (a), in general"):
         verdicts = [
             _all(
@@ -171,10 +174,21 @@ def prove(
         without = None if curved is None else curved_lean(network, curved)
         if without is not None:
             verdicts.append(_curved_lean(without))
-        if lean is not None:
-            verdicts.append(_lean(lean, network))
+        if lean is not None and layered is not None:
+            verdicts.append(_lean(lean, layered, network))
     return Proof(
-        architecture, network, tuple(verdicts), sample, mean, scaled, rows, step, curved, lean, without
+        architecture,
+        network,
+        tuple(verdicts),
+        sample,
+        mean,
+        scaled,
+        rows,
+        step,
+        curved,
+        lean,
+        without,
+        layered,
     )
 
 
@@ -193,10 +207,11 @@ def _one(claim: str, holds: bool) -> Verdict:
     return Verdict(claim, _BY_NORMAL_FORM, holds)
 
 
-def _lean(lean: LeanStep, network: Network) -> Verdict:
+def _lean(lean: LeanStep, layered: LayeredStep, network: Network) -> Verdict:
     """Say whether J J^T, J^T v and J p follow from the rows of J, and what trials rest on from the step."""
-    stated = (trials(), weighted_step(), evidence(), scaled_step())
-    parts = (*lean.parts, *(part for theorem in stated for part in theorem.parts), *along_p(network)[1])
+    stated = (trials(), weighted_step(), evidence(), scaled_step(), layer_scaling())
+    parts = (*lean.parts, *layered.parts, *(part for theorem in stated for part in theorem.parts))
+    parts += along_p(network)[1]
     wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
     method = wrong[0] if wrong else f"{len(parts)} equations, decided symbolically and replayed"
     return Verdict("J J^T, J^T v and the predicted decrease without J", method, not wrong)

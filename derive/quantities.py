@@ -7,9 +7,31 @@ neuron k of layer l-1. Layers are numbered 1..L, as in Higham & Higham.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sympy import Dummy, Expr, Function, IndexedBase, Sum, Symbol, sympify
+from sympy import (
+    Add,
+    Dummy,
+    Expr,
+    Function,
+    IndexedBase,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Piecewise,
+    Pow,
+    Sum,
+    Symbol,
+    Tuple,
+    nan,
+    sympify,
+)
+from sympy.core.relational import Relational
+
+from derive.remembered import remembered
+
+ONE = Integer(1)
 
 
 class Index(Dummy):
@@ -36,8 +58,73 @@ class Greatest(Sum):
 def total(body: Expr, *indices: Index) -> Expr:
     """Return the sum of ``body`` over the whole range of each index, first index outermost."""
     for index in reversed(indices):
-        body = Sum(body, (index, 1, index.upper))
+        body = summed(body, Tuple(index, ONE, index.upper))
     return body
+
+
+@remembered
+def put_in(expr: Expr, old: tuple[Expr, ...], new: tuple[Expr, ...]) -> Expr:
+    """Return an expression with others in the places of some, all put in at once."""
+    names = {one: other for one, other in zip(old, new, strict=True) if one is not other}
+    return exchanged(expr, names) if names else expr
+
+
+@remembered
+def free(expr: Expr) -> frozenset[Expr]:
+    """Return ``expr.free_symbols``; SymPy builds the body of a sum anew to find them."""
+    if isinstance(expr, Sum):
+        found = set(free(expr.function))
+        for index, *ends in expr.limits:
+            found.discard(index)
+            found.update(*map(free, ends))
+        return frozenset(found)
+    if isinstance(expr, (Add, Mul, Pow, Partial)):
+        return frozenset().union(*map(free, expr.args))
+    return frozenset(expr.free_symbols)
+
+
+def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
+    """Return ``expr.xreplace(names)``, without the search for cases that SymPy makes in each sum."""
+    found = names.get(expr)
+    if found is not None:
+        return found
+    old = expr.args
+    if not old:
+        return expr
+    new = [exchanged(arg, names) for arg in old]
+    if all(one is other for one, other in zip(new, old, strict=True)):
+        return expr
+    kind = type(expr)
+    if kind is Sum:
+        return summed(*new)
+    return kronecker(*new) if kind is KroneckerDelta else expr.func(*new)
+
+
+def summed(body: Expr, *limits: Tuple) -> Expr:
+    """Return ``Sum(body, *limits)`` for limits such as ``Sum.limits`` has.
+
+    SymPy looks for cases in the body, which it would bring to the front. Where there are none, and the body
+    is no sum by itself, the sum is what it is called with.
+    """
+    if isinstance(body, Sum) or not _without_cases(body):
+        return Sum(body, *limits)
+    made = Expr.__new__(Sum, body, *limits)
+    made.is_commutative = body.is_commutative
+    return made
+
+
+@remembered
+def _without_cases(expr: Expr) -> bool:
+    cases = isinstance(expr, (Piecewise, Relational)) or expr is nan
+    return not cases and all(_without_cases(arg) for arg in expr.args)
+
+
+def kronecker(p: Expr, q: Expr) -> Expr:
+    """Return delta_pq. Of two indices nothing is known that would decide it, so SymPy is not asked."""
+    if isinstance(p, Index) and isinstance(q, Index) and p != q:
+        p, q = sorted((p, q), key=lambda index: (index.name, index.dummy_index))  # SymPy's order
+        return KroneckerDelta(p, q, evaluate=False)
+    return KroneckerDelta(p, q)
 
 
 w = IndexedBase("w")

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import settings
 
 from derive.program import robust as robust_programs
+from derive.remembered import forget
 from derive.theorems.curved_trials import curved_trials
 from derive.theorems.evidence import evidence
+from derive.theorems.layer_scaling import layer_scaling
 from derive.theorems.matrix_free import matrix_free
 from derive.theorems.robust import require_robust
 from derive.theorems.scaled_step import scaled_step
@@ -32,6 +34,7 @@ KEPT = (
     matrix_free,
     require_robust,
     scaled_step,
+    layer_scaling,
     trials,
     weighted_step,
     *PROGRAMS,
@@ -42,10 +45,17 @@ KEPT = (
 def _nothing_is_kept_of_what_a_test_breaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Derive theorems anew before and after a test that may put something wrong in the engine's place."""
     breaks = "monkeypatch" in request.fixturenames
-    for function in KEPT if breaks else ():
-        function.cache_clear()
+    if breaks:
+        forget_all()
     yield
-    for function in KEPT if breaks else ():
+    if breaks:
+        forget_all()
+
+
+def forget_all() -> None:
+    """Forget every answer and theorem that is kept."""
+    forget()
+    for function in KEPT:
         function.cache_clear()
 
 

@@ -24,6 +24,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "negative": lambda u: -u,
     "exp": np.exp,
     "minimum": lambda u, v: np.where(u < v, u, v),
+    "cap": lambda u, v: np.where(u < v, u, v),
     "maximum": lambda u, v: np.where(u > v, u, v),
     "greater": lambda u, v: np.where(u > v, 1.0, 0.0),
     "expm1": np.expm1,
@@ -39,6 +40,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "erf": np.vectorize(math.erf),
     "normal_cdf": np.vectorize(lambda u: math.erfc(-u / math.sqrt(2)) / 2),
     "matmul": lambda u, v: np.tensordot(u, v, 1),
+    "dot": lambda u, v: np.tensordot(u, v, 1),
     "copyto": lambda u: u,
     "fill": lambda u: u,
     "vdot": lambda u, v: np.sum(u * v),
@@ -89,7 +91,9 @@ def _check_overlap(statement: Statement, target: np.ndarray, values: list[Any]) 
         if isinstance(value, np.ndarray) and np.shares_memory(target, value):
             same = value.shape == target.shape and value.strides == target.strides
             same &= value.__array_interface__["data"] == target.__array_interface__["data"]
-            assert statement.operation in ELEMENTWISE, f"{statement} writes over what it still reads"
+            assert statement.operation in ELEMENTWISE | {"cap"}, (
+                f"{statement} writes over what it still reads"
+            )
             assert same, f"{statement} writes over what it still reads"
 
 

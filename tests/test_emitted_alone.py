@@ -70,8 +70,8 @@ SABOTAGE = [
     ("gradient.py", "np.divide(d4, n, out=d4)", "np.divide(d4, 1, out=d4)", "gradient against central"),
     (
         "gradient.py",
-        "np.matmul(d3.T, a2, out=gW3)",
-        "np.matmul(d3.T, d2, out=gW3)",
+        "np.dot(d3.T, a2, out=gW3)",
+        "np.dot(d3.T, d2, out=gW3)",
         "gradient against complex step",
     ),
     (

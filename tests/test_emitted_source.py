@@ -77,6 +77,7 @@ def test_templates_are_given_exactly_what_they_read(sizes: str, monkeypatch: pyt
         "definite.py.j2",
         "ridge.py.j2",
         "scaling.py.j2",
+        "layers.py.j2",
         "robust.py.j2",
         "matrix_free.py.j2",
         "acceleration.py.j2",
@@ -130,8 +131,10 @@ def test_width_adds_no_statement() -> None:
     assert narrow == wide
 
 
-def test_width_adds_no_call_to_the_array_code() -> None:
-    narrow, wide = (package_of(sizes).files for sizes in ("2-2-3-2", "2-200-300-2"))
+@pytest.mark.parametrize("pair", [("2-2-3-2", "2-20-30-2"), ("2-32-40-2", "2-200-300-2")])
+def test_width_adds_no_call_to_the_array_code(pair: tuple[str, str]) -> None:
+    """From 32 neurons a guard is looked at before it is taken; no other width makes a difference."""
+    narrow, wide = (package_of(sizes).files for sizes in pair)
     for name in ("forward.py", "gradient.py", "lm_step.py"):
         assert narrow[name].count("np.") == wide[name].count("np."), name
 

@@ -127,6 +127,7 @@ CHANGING = (
     "7.1)",
     "7.2)",
     "5.15)",
+    "5.53)",
 )  # what an activation is in, or names arrays after it
 
 

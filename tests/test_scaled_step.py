@@ -89,7 +89,9 @@ def test_the_form_can_be_chosen_and_the_dual_refuses_a_diagonal_in_one_line() ->
             ValueError, match=r"^scaling: 'marquardt' .* breaks the Gram form J J\^T; expected 'ide"
         ):
             net.damped_step(3, scaling="marquardt", form=form)
-    with pytest.raises(ValueError, match=r"^scaling: expected 'identity' or 'marquardt', got 'more'$"):
+    with pytest.raises(
+        ValueError, match=r"^scaling: expected one of 'identity', 'marquardt', 'layer', got 'more'$"
+    ):
         net.damped_step(3, scaling="more")
     with pytest.raises(ValueError, match=r"^form: expected 'auto', 'primal', 'dual', got 'both'$"):
         net.damped_step(3, form="both")

@@ -118,8 +118,9 @@ def test_a_new_function_is_refused() -> None:
 BROKEN = [
     ("gradient.py", "np.subtract(a4, Y, out=d4)", "np.subtract(Y, a4, out=d4)", "1.1"),
     ("gradient.py", "np.subtract(1.0, a3, out=a3)", "np.add(1.0, a3, out=a3)", "1.2"),
-    ("gradient.py", "np.matmul(d4.T, a3, out=gW4)", "np.matmul(d4.T, a2, out=gW4)", "1.4"),
-    ("gradient.py", "np.add.reduce(d3, axis=0, out=gb3)", "np.add.reduce(d3, axis=1, out=gb3)", "1.3"),
+    ("gradient.py", "np.dot(d4.T, a3, out=gW4)", "np.dot(d4.T, a2, out=gW4)", "1.4"),
+    ("gradient.py", "np.dot(ones, d3, out=gb3)", "np.dot(ones, a3, out=gb3)", "1.3"),
+    ("gradient.py", "np.dot(ones, d3, out=gb3)", "np.add.reduce(d3, axis=1, out=gb3)", "1.3"),
     ("gradient.py", "np.divide(d4, n, out=d4)", "np.multiply(d4, n, out=d4)", "1.1"),
     ("forward.py", "np.add(a2, b2, out=a2)", "np.subtract(a2, b2, out=a2)", "0.2"),
     ("forward.py", "np.minimum(a3, 708.0, out=a3)", "np.minimum(a3, 709.0, out=a3)", "0.3"),
@@ -207,7 +208,7 @@ def test_parameters_in_another_order_are_found() -> None:
     ],
 )
 def test_what_is_not_known_is_refused_and_never_passed(file: str, old: str, new: str) -> None:
-    assert not verifier_of("2-2-3-2").verify(changed("2-2-3-2", file, old, new)).holds
+    assert not verifier_of("2-2-3-2").holds(changed("2-2-3-2", file, old, new))
 
 
 # -- our own passes --------------------------------------------------------------------------------------

@@ -323,7 +323,7 @@ def test_the_page_on_architectures_says_what_is_so() -> None:
 MUTATIONS = [
     ("gradient.py", "np.add(d2, d4, out=d2)", "np.subtract(d2, d4, out=d2)"),
     ("gradient.py", "np.add(d2, d4, out=d2)", "np.add(d2, d3, out=d2)"),
-    ("gradient.py", "np.matmul(d5.T, X, out=gU5_1)", "np.matmul(d5.T, a2, out=gU5_1)"),
+    ("gradient.py", "np.dot(d5.T, X, out=gU5_1)", "np.dot(d5.T, a2, out=gU5_1)"),
     ("forward.py", "np.add(a4, a2, out=a4)", "np.add(a4, a3, out=a4)"),
     ("forward.py", "np.add(a4, a2, out=a4)", "pass"),
 ]

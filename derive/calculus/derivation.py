@@ -34,7 +34,7 @@ from derive.calculus.rules import (
     tidy_product,
     tidy_sum,
 )
-from derive.quantities import Index, Partial
+from derive.quantities import Index, Partial, exchanged
 
 _TIDY = {Sum: tidy_sum, Mul: tidy_product}
 
@@ -93,7 +93,7 @@ class Deriving:
 
     def step(self, rule: Rule, old: Expr, new: Expr, note: str = "") -> Deriving:
         """Replace ``old`` by ``new`` inside the current expression, by ``rule``."""
-        after = new if self.now == old else self.now.xreplace({old: new})
+        after = new if self.now == old else exchanged(self.now, {old: new})
         self.steps.append(Step(self.now, rule, after, note))
         self.now = after
         return self
@@ -187,7 +187,7 @@ def _collapsible(expr: Expr) -> tuple[Rule, Expr, Expr] | None:
 def renamed(expr: Expr, names: dict[Expr, Expr]) -> Expr:
     """Put other indices for the free ones, and fresh ones for those that are bound."""
     bound = {index for node in expr.atoms(Sum) for index in node.variables}
-    return expr.xreplace(names | {index: Index(index.name, index.upper) for index in bound})
+    return exchanged(expr, names | {index: Index(index.name, index.upper) for index in bound})
 
 
 def _matched(pattern: Expr, node: Expr) -> dict[Expr, Expr] | None:

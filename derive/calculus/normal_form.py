@@ -112,7 +112,7 @@ def _product(factors: list[Polynomial]) -> Polynomial:
 def _atom(expr: Expr, env: dict[Index, object], unfold: Rewrite | None) -> Atom:
     if isinstance(expr, Indexed):
         arguments = tuple(_argument(arg, env) for arg in expr.indices)
-        return ("indexed", str(expr.base), *arguments)
+        return ("indexed", _letter(expr.base), *arguments)
     if isinstance(expr, KroneckerDelta):
         return ("delta", *(_argument(arg, env) for arg in expr.args[:2]))
     if isinstance(expr, (Function, Partial)):
@@ -139,6 +139,11 @@ def _free_of_indices(expr: Expr) -> Expr:
 def _text(expr: Expr) -> str:
     """Spell an expression without bound indices, unambiguously."""
     return str(expr) if isinstance(expr, Integer) else srepr(expr)
+
+
+@cache
+def _letter(base: Expr) -> str:
+    return str(base)
 
 
 # -- Kronecker collapse --------------------------------------------------------------------------------
@@ -179,7 +184,12 @@ def _polynomial_key(terms: Polynomial, names: dict[Index, str], depth: int) -> s
     for term in terms:
         coefficient, key = _term_key(term, names, depth)
         collected[key] = collected.get(key, Rational(0)) + coefficient
-    return " + ".join(f"{c}*{key}" for key, c in sorted(collected.items()) if c) or "0"
+    return " + ".join(f"{_number(c)}*{key}" for key, c in sorted(collected.items()) if c) or "0"
+
+
+def _number(value: Rational) -> str:
+    """Spell a fraction as SymPy does, and sooner."""
+    return str(value.p) if value.q == 1 else f"{value.p}/{value.q}"
 
 
 def _term_key(term: Term, names: dict[Index, str], depth: int) -> tuple[Rational, str]:
@@ -251,8 +261,12 @@ def _atom_key(atom: object, names: dict[Index, str], depth: int) -> str:
 
 def _indices(tree: object) -> set[Index]:
     """All Index objects in a tree of tuples."""
-    if isinstance(tree, Index):
-        return {tree}
-    if isinstance(tree, tuple):
-        return set().union(*map(_indices, tree))
-    return set()
+    found: set[Index] = set()
+    rest = [tree]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, tuple):
+            rest += node
+        elif isinstance(node, Index):
+            found.add(node)
+    return found

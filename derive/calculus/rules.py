@@ -6,7 +6,7 @@ it calls for, and how their values combine. Nothing else in the project knows ho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -41,6 +41,10 @@ from derive.quantities import (
     Rho,
     Sigma,
     SigmaPrime,
+    exchanged,
+    free,
+    kronecker,
+    summed,
     z,
 )
 
@@ -175,8 +179,8 @@ def _open(f: Expr, v: Expr, known: Definitions) -> Opening:
     if isinstance(f, Mul):
         return _open_product(f, v, known)
     if isinstance(f, Sum):
-        f = fresh_bound(f, v.free_symbols)
-        return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: Sum(d, *f.limits))
+        f = fresh_bound(f, free(v))
+        return Opening(EXCHANGE, (Partial(f.function, v),), lambda d: summed(d, *f.limits))
     if isinstance(f, Pow) and isinstance(f.exp, Rational):
         return Opening(POWER, (Partial(f.base, v),), lambda d: Mul(f.exp, f.base ** (f.exp - 1), d))
     if isinstance(f, OPAQUE):  # of a layer and z, or of a target and an output
@@ -211,7 +215,7 @@ def _same_family(f: Expr, v: Expr) -> bool:
 def _same_coordinate(f: Expr, v: Expr) -> Expr:
     if isinstance(f, Symbol):
         return Integer(1)
-    return Mul(*(KroneckerDelta(p, q) for p, q in zip(f.indices, v.indices, strict=True)))
+    return Mul(*(kronecker(p, q) for p, q in zip(f.indices, v.indices, strict=True)))
 
 
 def differentiate(f: Expr, v: Expr, known: Definitions) -> Expr:
@@ -220,11 +224,11 @@ def differentiate(f: Expr, v: Expr, known: Definitions) -> Expr:
     return opening.combine(*(differentiate(p.f, p.v, known) for p in opening.partials))
 
 
-def fresh_bound(expr: Expr, taken: set[Expr]) -> Expr:
+def fresh_bound(expr: Expr, taken: Set[Expr]) -> Expr:
     """Rename every bound index of ``expr`` that is in ``taken``, so that it captures nothing."""
     if isinstance(expr, Sum):
         clashing = [index for index in expr.variables if index in taken]
-        expr = expr.xreplace({index: Index(index.name, index.upper) for index in clashing})
+        expr = exchanged(expr, {index: Index(index.name, index.upper) for index in clashing})
     if not expr.has(Sum):
         return expr
     return expr.func(*(fresh_bound(arg, taken) for arg in expr.args))
@@ -249,11 +253,11 @@ def tidy_sum(node: Sum) -> tuple[Rule, Expr] | None:
                 whole = limit == (index, 1, index.upper)
                 if whole and isinstance(other, Index) and other.upper == index.upper:
                     rest = fresh_bound(Mul(*(f for f in factors if f is not factor)), {index, other})
-                    rest = rest.xreplace({index: other})
+                    rest = exchanged(rest, {index: other})
                     left = [other_limit for other_limit in limits if other_limit is not limit]
                     return COLLAPSE, Sum(rest, *left) if left else rest
     innermost, *outer = limits
-    outside = [f for f in factors if f != 1 and innermost[0] not in f.free_symbols]
+    outside = [f for f in factors if f != 1 and innermost[0] not in free(f)]
     if outside:
         inside = Sum(Mul(*(f for f in factors if f not in outside)), innermost)
         moved = Mul(*outside) * inside

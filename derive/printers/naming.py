@@ -12,7 +12,7 @@ from itertools import count
 
 from sympy import Add, Expr, Indexed, IndexedBase, KroneckerDelta, Mul, Sum, Symbol
 
-from derive.quantities import Index, N
+from derive.quantities import Index, N, free
 
 NEURON_LETTERS = "jkmqpuvcdefghrt"
 SAMPLE_LETTERS = "itu"
@@ -39,10 +39,10 @@ def index_names(*expressions: Expr) -> dict[Index, str]:
     met: dict[Index, None] = {}
     for expr in expressions:
         met.update(dict.fromkeys(_indices(expr)))
-    free = {symbol for expr in expressions for symbol in expr.free_symbols}
+    bare = {symbol for expr in expressions for symbol in free(expr)}
     taken = {name for expr in expressions for name in _quantities(expr)}
     names: dict[Index, str] = {}
-    for index in [*(m for m in met if m in free), *(m for m in met if m not in free)]:
+    for index in [*(m for m in met if m in bare), *(m for m in met if m not in bare)]:
         names[index] = next(letter for letter in _candidates(index) if letter not in taken)
         taken.add(names[index])
     return names

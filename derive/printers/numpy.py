@@ -5,7 +5,7 @@ Only spelling happens here: which view, which function, where the result goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from sympy import Expr, NumberSymbol
@@ -19,7 +19,7 @@ from derive.quantities import LossPrime, LossSecond, N, RhoPrime, SigmaPrime, Si
 
 SPECIAL = frozenset({"erf", "normal_cdf"})  # NumPy has none: see derive/special
 _CALLS = {
-    **{name: f"np.{name}" for name in ("matmul", *sorted(ELEMENTWISE - SPECIAL))},
+    **{name: f"np.{name}" for name in ("matmul", "dot", *sorted(ELEMENTWISE - SPECIAL))},
     **{name: name for name in sorted(SPECIAL)},
     "sum": "np.add.reduce",
     "largest": "np.maximum.reduce",
@@ -65,9 +65,9 @@ def blocks(routine: Routine, given: frozenset[str] = frozenset()) -> tuple[Block
             found.append((comment(previous), []))
         if _keeps(statement):
             continue  # the value is in its place already, as where a = z
-        line = statement_line(statement, routine.axes, statement.target.array in made)
+        lines = statement_lines(statement, routine.axes, statement.target.array in made)
         made.add(statement.target.array)
-        found[-1][1].append(f"{line}  # ({statement.equation.number})")
+        found[-1][1].extend(f"{line}  # ({statement.equation.number})" for line in lines)
     return tuple(Block(comment, tuple(lines)) for comment, lines in found)
 
 
@@ -89,6 +89,15 @@ def comment(equation: Equation) -> str:
     through += "; loss'' by (1.12)" if equation.rhs.has(LossSecond) else ""
     through += "; rho' by (5.29)" if equation.rhs.has(RhoPrime) else ""
     return f"({equation.number}) {equation_text(equation)}{through}"
+
+
+def statement_lines(statement: Statement, axes: dict[str, Axes], exists: bool) -> tuple[str, ...]:
+    """Print one statement, on two lines where it is only carried out if it changes something."""
+    if statement.operation != "cap":
+        return (statement_line(statement, axes, exists),)
+    target, bound = (operand_code(operand, axes) for operand in statement.operands)
+    line = statement_line(replace(statement, operation="minimum"), axes, exists)
+    return f"if np.maximum.reduce({target}, axis=None) > {bound}:", f"    {line}"
 
 
 def statement_line(statement: Statement, axes: dict[str, Axes], exists: bool) -> str:

@@ -60,7 +60,10 @@ from derive.quantities import (
 
 _OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "Gamma", "psi", "epsilon", "Q")
 _ALONG = ("Rw", "Rb", "Rz", "Ra", "Rdelta", "R2z", "R2a")
-LAYERED = dict.fromkeys((*_OF_A_LAYER, *_ALONG), 1) | dict.fromkeys(("u", "Ru"), 2)
+_OVER_P = tuple(f"{array}{letter}" for array in "KCPh" for letter in "wb")  # see theorems.layer_scaling
+LAYERED = dict.fromkeys((*_OF_A_LAYER, *_ALONG, *_OVER_P), 1) | dict.fromkeys(
+    ("u", "Ru", "Ku", "Cu", "Pu", "hu"), 2
+)
 _ORDER = (
     *("Cost", "phi", "C", "F", "J", "G", "A", "omega", "w", "Rw", "u", "Ru"),
     *("delta", "Delta", "psi", "Rdelta", "p", "U", "a", "Ra", "R2a", "x", "y", "r", "z", "Rz", "R2z"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, Integer, KroneckerDelta
+from sympy import Expr, Indexed, Integer, KroneckerDelta, Symbol
 
 from derive.equation import Equation
 from derive.errors import NotProvedError
@@ -25,6 +25,7 @@ from derive.proof import Proof
 from derive.quantities import F, Index, Partial, a, z
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.lean_step import LeanStep, Q, U, epsilon
+from derive.theorems.scaled_step import scale
 from derive.theorems.trials import (
     S,
     all_g,
@@ -67,7 +68,8 @@ def lean_routines(proof: Proof, lean: LeanStep, kept: tuple[str, ...]) -> LeanRo
     """
     network = proof.network
     residual = plainly(residual_equation(network))
-    gram = [residual, *(computed_gram(network, equation) for equation in lean.gram)]
+    assert proof.layered is not None
+    gram = [residual, *(computed_gram(network, equation) for equation in proof.layered.gram)]
     back = [computed(network, derived.equation) for derived in lean.back]
     parameters = parameter_arrays(item.equation for item in back)
     matrix = outputs_first(lean.gram[-1].lhs)[0]
@@ -152,9 +154,20 @@ def parameter_arrays(equations: Iterable[Equation]) -> set[str]:
 
 def computed_gram(network: Network, equation: Equation) -> Computed:
     """Return how an equation of the Gram matrix is computed: two outputs of a single one are the same."""
-    item = computed(network, equation)
+    item = with_numbers(computed(network, equation))
     single = {delta: Integer(1) for delta in item.rhs.atoms(KroneckerDelta) if _of_single(delta)}
     return Computed(equation, item.rhs.xreplace(single))
+
+
+def with_numbers(item: Computed) -> Computed:
+    """Put a number with a name of its own for the scale of every layer."""
+    scales = {node: number_of(node) for node in item.rhs.atoms(Indexed) if node.base == scale}
+    return Computed(item.equation, item.rhs.xreplace(scales))
+
+
+def number_of(scale_of_layer: Indexed) -> Symbol:
+    """Return the number that is the scale of a layer."""
+    return Symbol(f"scale{scale_of_layer.indices[0]}", positive=True)
 
 
 def _of_single(delta: Expr) -> bool:

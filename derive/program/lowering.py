@@ -126,7 +126,7 @@ class Lowering:
         if isinstance(expr, Indexed):
             name, axes = self.naming(expr)
             self._declare(name, axes)
-            return Ref(name, axes)
+            return Ref(name, axes) if len(set(axes)) == len(axes) else self._from_diagonal(name, axes)
         if into is None and expr in self._known:
             return self._known[expr]
         value = self._compute(expr, into)
@@ -367,6 +367,14 @@ class Lowering:
         view = self._on_diagonal(value, delta)
         self._append("add", view, (view, self._as_operand(added)), updates=True)
         return value
+
+    def _from_diagonal(self, name: str, axes: tuple[Index, ...]) -> Ref:
+        """Copy the entries of an array that have two equal indices."""
+        letters = {axis: "abcdefgh"[position] for position, axis in enumerate(dict.fromkeys(axes))}
+        copied = Ref(self._fresh(tuple(letters)), tuple(letters))
+        diagonal = View(name, diagonal="".join(letters[axis] for axis in axes))
+        self._append("copyto", View(copied.name), (diagonal,))
+        return copied
 
     def _on_diagonal(self, value: Ref, delta: KroneckerDelta) -> View:
         letters = {axis: "abcdefgh"[position] for position, axis in enumerate(value.axes)}

@@ -43,6 +43,7 @@ from derive.quantities import (
     e,
     m,
     omega,
+    put_in,
     q,
     total,
     u,
@@ -251,10 +252,10 @@ def computed(network: Network, equation: Equation) -> Computed:
         return activation(network.architecture.activations[int(layer) - 2])
 
     def sigma(layer: Expr, at: Expr) -> Expr:
-        return function(layer).stable.xreplace({Z: at})
+        return put_in(function(layer).stable, (Z,), (at,))
 
     def sigma_prime(layer: Expr, at: Expr) -> Expr:
-        return function(layer).slope().xreplace({A: a[at.indices], Z: at})
+        return put_in(function(layer).slope(), (A, Z), (a[at.indices], at))
 
     def loss_prime(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).slope().xreplace({Y: target, A: found})
@@ -262,8 +263,11 @@ def computed(network: Network, equation: Equation) -> Computed:
     def loss_second(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).curvature().xreplace({Y: target, A: found})
 
-    rhs = equation.rhs.replace(LossPrime, loss_prime).replace(LossSecond, loss_second)
-    return Computed(equation, rhs.replace(Sigma, sigma).replace(SigmaPrime, sigma_prime))
+    rhs = equation.rhs
+    forms = ((LossPrime, loss_prime), (LossSecond, loss_second), (Sigma, sigma), (SigmaPrime, sigma_prime))
+    for letter, form in forms:
+        rhs = rhs.replace(letter, form) if rhs.has(letter) else rhs
+    return Computed(equation, rhs)
 
 
 def computed_cost(network: Network, equation: Equation) -> Computed:

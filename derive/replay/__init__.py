@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from sympy import Expr, Indexed, KroneckerDelta, Sum
 
 from derive.evaluation import Definitions, Problem, same_value
-from derive.quantities import Index, Partial
+from derive.quantities import Partial, free
 from derive.replay.case import Case, Rewriting
-from derive.replay.names import apart, key, same
+from derive.replay.names import apart, cut_short, key, same
 from derive.replay.rules import NOTED, RULES, WHOLE
 from derive.replay.stated import STATED
 
@@ -125,18 +125,15 @@ def _objection(before: Expr, after: Expr, rule: str, definitions: Definitions, n
     sides = "the left-hand side into the right-hand side"
     if rule not in RULES and rule not in WHOLE:
         return f"{rule!r} is none of the known rules, and cannot turn {sides}"
-    for limit in (limit for side in (before, after) for node in side.atoms(Sum) for limit in node.limits):
-        if not isinstance(limit[0], Index) or limit[1:] != (1, limit[0].upper):
-            return (
-                f"{rule!r} cannot turn {sides} (a sum does not run over the whole range of {limit[0].name})"
-            )
+    for cut in (index for side in (before, after) for index in cut_short(side)):
+        return f"{rule!r} cannot turn {sides} (a sum does not run over the whole range of {cut.name})"
     if note and rule not in NOTED:
         return f"{rule!r} cannot turn {sides} for a reason such as {note!r}"
     if same(before, after):
         return f"{rule!r} is claimed of a step in which nothing changes"
     if rule in WHOLE and WHOLE[rule](before, after, definitions, note):
         return ""
-    left, right = (apart(side, frozenset(side.free_symbols), {}) for side in (before, after))
+    left, right = (apart(side, free(side), {}) for side in (before, after))
     case = Case(definitions, right, note)
     ways = [(left, right, case)] if rule in RULES else []
     if rule in ("definition", "premise"):

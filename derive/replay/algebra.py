@@ -16,7 +16,7 @@ from math import factorial, prod
 from sympy import Add, Expr, Integer, Mul, Pow, Rational, Sum, expand, fraction, srepr, together
 
 from derive.evaluation import Definitions
-from derive.quantities import Index
+from derive.quantities import Index, exchanged
 from derive.replay.names import key
 
 MAX_ORDERS = 5_040
@@ -98,7 +98,7 @@ def _terms(expr: Expr) -> list[Term]:
         if len(fresh) < len(expr.limits):  # the same index twice: the inner one hides the outer one
             inner, outer = expr.limits[:1], expr.limits[1:]
             return _terms(Sum(Sum(expr.function, *inner), *outer))
-        found = _terms(expr.function.xreplace(fresh))
+        found = _terms(exchanged(expr.function, fresh))
         return [term.times(Term(Integer(1), (), (), tuple(fresh.values()))) for term in found]
     if not expr.is_commutative:
         return [Term(Integer(1), (), (expr,), ())]

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 
-from sympy import Add, Expr, KroneckerDelta, Mul, Sum, srepr, sympify
+from sympy import Add, Expr, KroneckerDelta, Mul, Sum, Tuple, srepr, sympify
 
-from derive.quantities import Index
+from derive.quantities import Index, exchanged, summed
+from derive.remembered import remembered
 
 
 def same(left: Expr, right: Expr) -> bool:
     """Decide equality up to the names of bound indices and the order of terms and factors."""
     return bool(left == right) or key(left, ()) == key(right, ())
+
+
+@remembered
+def cut_short(expr: Expr) -> tuple[Expr, ...]:
+    """Return what a sum runs over that is no Index, or not over the whole range of it."""
+    limits = (limit for node in expr.atoms(Sum) for limit in node.limits)
+    return tuple(
+        limit[0] for limit in limits if not isinstance(limit[0], Index) or limit[1:] != (1, limit[0].upper)
+    )
 
 
 def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
@@ -28,11 +38,12 @@ def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
             name = fresh.setdefault(name, Index(index.name, upper))
         names[index] = name
         scope |= {name}
-        limits.append((name, lower, upper))
-    body = expr.function if all(old is new for old, new in names.items()) else expr.function.xreplace(names)
-    return Sum(apart(body, scope, fresh), *reversed(limits))
+        limits.append(Tuple(name, lower, upper))
+    body = expr.function if all(old is new for old, new in names.items()) else exchanged(expr.function, names)
+    return summed(apart(body, scope, fresh), *reversed(limits))
 
 
+@remembered
 def key(expr: Expr, bound: tuple[Expr, ...]) -> str:
     """Spell an expression with its bound indices numbered from outside in, terms and factors in order."""
     if isinstance(expr, Index):

@@ -25,7 +25,7 @@ from sympy import (
 )
 
 from derive.evaluation import Definitions
-from derive.quantities import Direct, Index, L, Partial, a, l, z
+from derive.quantities import Direct, Index, L, Partial, a, free, kronecker, l, z
 from derive.replay.algebra import equal_multiplied_out, one_premise
 from derive.replay.case import Case, Rewriting, label
 from derive.replay.chain import chain
@@ -73,7 +73,7 @@ def _constant(node: Expr, case: Case) -> Iterator[Expr]:
             yield Integer(0)
         for inner, outer in _cuts(node.limits):
             bound, factors = {limit[0] for limit in inner}, Mul.make_args(node.function)
-            for c, f in _splits([arg for arg in factors if not arg.free_symbols & bound], node.function):
+            for c, f in _splits([arg for arg in factors if not free(arg) & bound], node.function):
                 yield _summed(c * Sum(f, *inner), outer)
 
 
@@ -120,7 +120,7 @@ def _coordinates(node: Expr, case: Case) -> Iterator[Expr]:
         meaning = case.known.definition(node.f)
         apart = meaning is None or not depends(meaning, node.v, case.known)
         if node.f.base == node.v.base and node.f.rank == node.v.rank and all(fixed) and apart:
-            yield Mul(*(KroneckerDelta(p, q) for p, q in pairs))
+            yield Mul(*(kronecker(p, q) for p, q in pairs))
 
 
 def _collapse(node: Expr, case: Case) -> Iterator[Expr]:

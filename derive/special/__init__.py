@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
-from derive.special.functions import erf, normal_cdf
+if TYPE_CHECKING:
+    from derive.special.functions import erf, normal_cdf
 
 __all__ = ["definite_source", "erf", "general_source", "normal_cdf", "source"]
 
@@ -22,3 +24,12 @@ def definite_source() -> str:
 def general_source() -> str:
     """Return the text of the module of other systems; packages carry it as ``general.py``."""
     return files("derive.special").joinpath("general.py").read_text(encoding="utf-8")
+
+
+def __getattr__(name: str) -> Any:
+    """Return a function of the module, which imports NumPy; the texts do not need it."""
+    if name not in ("erf", "normal_cdf"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from derive.special import functions
+
+    return getattr(functions, name)

@@ -109,14 +109,17 @@ def backpropagation(network: Network, objective: Objective) -> tuple[Derived, ..
     """Derive every equation of a given architecture, in the order of the backward pass."""
     found = []
     last = int(network.depth)
+    parameters: dict[Expr, list[Expr]] = {}
+    for parameter in network.parameters():
+        parameters.setdefault(parameter.indices[0], []).append(parameter)
     for number in range(last, 1, -1):
         layer = network.depth - (last - number)
         if number == last:
             found.append(output_delta(network, objective))
         else:
             found.append(hidden_delta(network, objective, layer))
-        own = [parameter for parameter in network.parameters() if parameter.indices[0] == layer]
-        found += [parameter_gradient(network, objective, parameter) for parameter in reversed(own)]
+        own = reversed(parameters.get(layer, ()))
+        found += [parameter_gradient(network, objective, parameter) for parameter in own]
     return tuple(found)
 
 

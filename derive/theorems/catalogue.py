@@ -14,6 +14,7 @@ from derive.theorems.descent import steepest_descent
 from derive.theorems.evidence import evidence
 from derive.theorems.further import further_theorems
 from derive.theorems.gram import gram
+from derive.theorems.layer_scaling import layer_scaling
 from derive.theorems.matrix_free import matrix_free
 from derive.theorems.robust import robust_losses
 from derive.theorems.scaled_step import scaled_step
@@ -46,6 +47,7 @@ def theorems(architecture: Architecture | None = None) -> tuple[Theorem, ...]:
         matrix_free(),
         evidence(),
         scaled_step(),
+        layer_scaling(),
         *([acceleration()] if squares or architecture is None else []),
     ]
     return (*own, cost(), *steps, *further_theorems(architecture))

@@ -11,7 +11,8 @@ nothing. With v from (J J^T + mu I) v = r, (2.6), the step h = J^T v, (2.7), is
 
     (5.4)  sum_ic v_ic dF_ic/dp_k = dU/dp_k   for U = sum_ic v_ic F_ic,
 
-one backward pass that begins with v. Nothing here asks what a layer is: only the rows are read.
+one backward pass that begins with v. Nothing here asks what a layer is: only the rows are read. With columns
+of J multiplied by a factor of their layer's, ``layer_scaling`` has the same sums with these factors.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from derive.theorems.theorem import Part
 Q = IndexedBase("Q")  # Q[l, i, c, s, d], what layers l..L make of J J^T
 epsilon = IndexedBase("epsilon")  # epsilon[l, i, j] = dU/dz[l]_ij
 U = Symbol("U")  # the outputs weighed with v
+ONE = Integer(1)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def lean_step(network: Network, rows: tuple[Derived, ...], outputs: Objective | 
             equations.append(part.equation)
         entries = [equation for equation in of_layer if isinstance(equation.lhs, Partial)]
         if entries:  # a layer may have all its parameters from another
-            part = _sum_of_layer(meanings, entries, layer)
+            part = sum_of_layer(meanings, entries, layer)
             parts.append(part)
             equations.append(part.equation)
     objective = outputs or output(network)
@@ -125,28 +127,56 @@ def _hidden(meanings: Meanings, equation: Equation) -> Part:
     return Part(Equation(equation.number, equation.name, equation.lhs, work.now), work.done(), meanings)
 
 
-def _sum_of_layer(meanings: Meanings, rows: list[Equation], layer: int) -> Part:
-    """Derive (5.3) for one layer: what its parameters add, wherever they act, and the sum so far."""
+def sum_of_layer(meanings: Meanings, rows: Sequence[Equation], layer: int, factor: Expr = ONE) -> Part:
+    """Derive (5.3) for one layer: what its parameters add, wherever they act, and the sum so far.
+
+    ``factor`` is what the columns of J of this layer are multiplied by.
+    """
     i, c = rows[0].lhs.f.indices
     s, d = Index("s", i.upper), Index("d", c.upper)
-    inner: dict[tuple[int, Expr], Index] = {}
-    added: Expr = Integer(0)
-    for equation in rows:
-        old = [index for index in equation.lhs.v.indices if isinstance(index, Index)]
-        new = [inner.setdefault((at, k.upper), Index(k.name, k.upper)) for at, k in enumerate(old)]
-        names = zip((*equation.lhs.f.indices, *old), (i, c, *new), strict=True)
-        first = equation.rhs.xreplace(dict(names))
-        second = _with_fresh_sums(first).xreplace({i: s, c: d})
-        added += total(first * second, *new)
+    added = product_of_rows(rows, (i, c), (s, d), factor)
     last = next(reversed(meanings.sums), None)
     so_far = Integer(0) if last is None else Q[last.indices[0], i, c, s, d]
     left = Q[layer, i, c, s, d]
     meanings.sums[left] = so_far + added
     work = meanings.put_in(Deriving(so_far + added, meanings)).multiply_out().tidy()
     terms = [term for term in Add.make_args(work.now) if term != so_far]
-    arrived = work.arrive(so_far + factor_terms(Add(*terms)))
+    arrived = work.arrive(so_far + _spread(factor_terms(Add(*terms)), factor))
     reason = "" if arrived else "the two sides differ in their normal form"
     return Part(Equation("5.3", "Gram matrix from layer l on", left, work.now), work.done(), meanings, reason)
+
+
+def product_of_rows(
+    rows: Sequence[Equation], one: tuple[Index, Index], other: tuple[Index, Index], factor: Expr
+) -> Expr:
+    """Return the product of two rows of J, each given as sample and output, over one layer's parameters."""
+    inner: dict[tuple[int, Expr], Index] = {}
+    added: Expr = Integer(0)
+    for equation in rows:
+        old = [index for index in equation.lhs.v.indices if isinstance(index, Index)]
+        new = [inner.setdefault((at, k.upper), Index(k.name, k.upper)) for at, k in enumerate(old)]
+        names = zip((*equation.lhs.f.indices, *old), (*one, *new), strict=True)
+        first = equation.rhs.xreplace(dict(names))
+        names = zip(equation.lhs.f.indices, other, strict=True)
+        second = _with_fresh_sums(equation.rhs).xreplace(dict(zip(old, new, strict=True)) | dict(names))
+        added += total(factor * first * (factor * second), *new)
+    return added
+
+
+def _spread(expr: Expr, factor: Expr) -> Expr:
+    """Multiply the square of a factor into the sum over the fewest indices: one for each two samples."""
+    free = [node for node in Mul.make_args(expr) if isinstance(node, Add)]
+    if factor == 1 or not free:
+        return expr
+    smallest = min(free, key=lambda node: len(_indices(node)))
+    if not _indices(smallest) < _indices(expr):
+        return expr
+    others = [node for node in Mul.make_args(expr) if node not in (smallest, factor**2)]
+    return Mul(*others, Add(*(factor**2 * term for term in smallest.args)))
+
+
+def _indices(expr: Expr) -> set[Expr]:
+    return {symbol for symbol in expr.free_symbols if isinstance(symbol, Index)}
 
 
 # -- the step by one backward pass ----------------------------------------------------------------------

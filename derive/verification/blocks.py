@@ -26,3 +26,16 @@ def groups(body: Sequence[ast.stmt], source: Source) -> list[Group]:
         return (source.heading(statement.lineno), number) if number else (-statement.lineno, "")
 
     return [Group(list(members), number) for (_, number), members in groupby(body, key)]
+
+
+def caps(test: ast.expr, call: ast.Call) -> bool:
+    """Recognise ``if np.maximum.reduce(z, axis=None) > c: np.minimum(z, c, out=z)``, c a number.
+
+    If no entry is above c, every minimum is the entry itself: the condition changes nothing but the time.
+    """
+    match call.args, call.keywords:
+        case [ast.Name(id=array), ast.Constant(value=float(bound))], [ast.keyword(arg="out")]:
+            taken = f"np.minimum({array}, {bound!r}, out={array})"
+            looked_at = f"np.maximum.reduce({array}, axis=None) > {bound!r}"
+            return (ast.unparse(call), ast.unparse(test)) == (taken, looked_at)
+    return False

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from sympy import Expr, Integer, atan, cos, cosh, log, sign, sin, sinh, sqrt, tanh
 
-from derive.quantities import Index, total
+from derive.quantities import Index, put_in, total
+from derive.remembered import remembered
 from derive.verification.functions import (
     ErrorFunction,
     Exponential,
@@ -123,6 +124,11 @@ class Contractions:
 
 def elementwise(function: Callable[..., Expr], operands: Sequence[Operand]) -> Value:
     """Apply a function entry by entry, broadcast as NumPy does it."""
+    return _elementwise(function, tuple(operands))
+
+
+@remembered
+def _elementwise(function: Callable[..., Expr], operands: tuple[Operand, ...]) -> Value:
     arrays = [operand for operand in operands if isinstance(operand, Value)]
     rank = max(len(array.axes) for array in arrays)
     axes: list[Group] = []
@@ -153,7 +159,7 @@ def places(axes: Sequence[Group], start: int) -> list[Index]:
 
 def renamed(value: Value, indices: Sequence[Index]) -> Expr:
     """Return the expression with other free indices, leaf by leaf."""
-    return value.expr.xreplace(dict(zip(places(value.axes, 0), indices, strict=True)))
+    return put_in(value.expr, tuple(places(value.axes, 0)), tuple(indices))
 
 
 def number(value: object) -> int:

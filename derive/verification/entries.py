@@ -39,10 +39,7 @@ class Entries:
         self.last = Integer(proof.architecture.depth)
         self.outputs = Integer(self.sizes[-1])
         kinds = ("parameter", "g", "J", *(["U"] if proof.curved is not None else []))
-        self._letters = {
-            kind: [self._letter(kind, parameter) for parameter in proof.network.parameters()]
-            for kind in kinds
-        }
+        self._letters = {kind: self._letters_of(kind) for kind in kinds}
         run.after[("forward.py", "propagate")] = self._propagated
         run.after[("forward.py", "subtract_output")] = self._subtracted
         run.before[("gradient.py", "backpropagate")] = lambda frame: self.meant(frame, "gradient", "g")
@@ -75,19 +72,19 @@ class Entries:
         memory.held[Integer(0), extents[-1]] = Held(letter, extents)
         return memory.whole()
 
-    def _letter(self, kind: str, parameter: Indexed) -> Expr:
-        array = array_of(parameter)
+    def _letters_of(self, kind: str) -> list[Expr]:
+        """Return the letter of each parameter, or of the derivative in it, in the order of p."""
+        parameters = self.proof.network.parameters()
         if kind == "parameter":
-            letter, lead = array
-            neurons = parameter.indices[len(lead) :]
-            return letter[(*lead, *(place(k, index.upper) for k, index in enumerate(neurons)))]
+            return [_of_parameter(parameter) for parameter in parameters]
         rows = {"g": self.proof.mean, "J": self.proof.output}
         rows["U"] = () if self.proof.curved is None else self.proof.curved.rows
-        for derived in rows[kind]:
-            lhs = derived.equation.lhs
-            if isinstance(lhs, Partial) and array_of(lhs.v) == array:
-                return known(plainly(derived.equation)).letter
-        raise Refusal(f"the proof has no derivative in {parameter}")
+        equations = (derived.equation for derived in rows[kind])
+        found = {array_of(item.lhs.v): item for item in equations if isinstance(item.lhs, Partial)}
+        for parameter in parameters:
+            if array_of(parameter) not in found:
+                raise Refusal(f"the proof has no derivative in {parameter}")
+        return [known(plainly(found[array_of(parameter)])).letter for parameter in parameters]
 
     # -- runs -------------------------------------------------------------------------------------------
 
@@ -371,3 +368,10 @@ class Entries:
         held = view.memory.held.get((view.start, view.stop)) if isinstance(view, View) else None
         if not isinstance(held, Held) or not self.knowledge.holds(held, letter):
             raise Refusal(f"({self.knowledge.of(letter).number}) does not follow for {name}")
+
+
+def _of_parameter(parameter: Indexed) -> Expr:
+    """Return an entry of an array of parameters in canonical indices."""
+    letter, lead = array_of(parameter)
+    neurons = parameter.indices[len(lead) :]
+    return letter[(*lead, *(place(k, index.upper) for k, index in enumerate(neurons)))]

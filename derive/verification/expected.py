@@ -22,7 +22,8 @@ from derive.program.routines import (
     weighted_inputs_needed,
 )
 from derive.proof import Proof
-from derive.quantities import Cost, Index, N, Partial, a, m, q, z
+from derive.quantities import Cost, Index, N, Partial, a, exchanged, m, put_in, q, z
+from derive.remembered import remembered
 from derive.theorems import levenberg_marquardt as lm
 from derive.verification.spelling import as_code, constant, rounded
 from derive.verification.values import Group, Held, place
@@ -79,7 +80,7 @@ class Knowledge:
         """Return the normal form, with a residual written out and z for the a of a linear layer."""
         if expr not in self._keys:
             try:
-                self._keys[expr] = rounded(normal_form(_of_single_ranges(self._written_out(expr))))
+                self._keys[expr] = _key(self._written_out(expr))
             except ValueError:
                 self._keys[expr] = f"? {expr}"
         return self._keys[expr]
@@ -120,7 +121,8 @@ class Knowledge:
         if isinstance(expr, Partial) or not expr.args:
             return expr
         if isinstance(expr, Sum):
-            return expr.func(self._written_out(expr.function), *expr.limits)
+            body = self._written_out(expr.function)
+            return expr if body is expr.function else exchanged(expr, {expr.function: body})
         arguments = [self._written_out(arg) for arg in expr.args]
         same = all(new is old for new, old in zip(arguments, expr.args, strict=True))
         return expr if same else expr.func(*arguments)
@@ -174,15 +176,21 @@ def known(item: Computed, axes: Callable[[Expr], tuple[Index, ...]] | None = Non
     """
     equation = item.equation
     free = (axes or axes_of)(equation.lhs)
-    renaming = {index: place(position, index.upper) for position, index in enumerate(free)}
-    right = as_code(item.rhs).xreplace(renaming)
-    return Known(
-        equation.number, equation.lhs.xreplace(renaming), right, tuple(index.upper for index in free)
-    )
+    places = tuple(place(position, index.upper) for position, index in enumerate(free))
+    left, right = put_in(equation.lhs, free, places), put_in(as_code(item.rhs), free, places)
+    return Known(equation.number, left, right, tuple(index.upper for index in free))
+
+
+@remembered
+def _key(expr: Expr) -> str:
+    """Return the normal form of what is written out, which is the same whatever else is known."""
+    return rounded(normal_form(_of_single_ranges(expr)))
 
 
 def _of_single_ranges(expr: Expr) -> Expr:
     """Put 1 for every index that has no other value: two of them are then equal, and a sum has one term."""
+    if not any(_single(index) for index in expr.atoms(Index)):
+        return expr
     single = {index: Integer(1) for index in expr.free_symbols if _single(index)}
     if single:
         expr = expr.xreplace(single)

@@ -114,6 +114,8 @@ class Expressions:
             return relation(name, left, right) if name in ("Lt", "LtE", "Gt", "GtE") else UNKNOWN
         if isinstance(left, tuple) and isinstance(right, tuple) and isinstance(operator, (ast.Eq, ast.NotEq)):
             return (left == right) == isinstance(operator, ast.Eq)
+        if isinstance(left, str) and isinstance(right, str) and isinstance(operator, (ast.Eq, ast.NotEq)):
+            return (left == right) == isinstance(operator, ast.Eq)
         return UNKNOWN
 
     def _both(self, conjunction: bool, nodes: Sequence[ast.expr], frame: Frame) -> Any:

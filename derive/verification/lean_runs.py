@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from sympy import Integer
+from sympy import Expr, Integer
 
 from derive.numbered import residual_equation
+from derive.program.layers import small_computed, squares_computed
 from derive.program.lean import computed_gram, outputs_first, parameters_first, samples_last
-from derive.program.lowering import plainly
+from derive.program.lowering import Computed, plainly
 from derive.program.routines import computed, forward_equations
 from derive.program.weighted import along_computed, weighted_outputs_first
 from derive.proof import Proof
@@ -24,12 +26,14 @@ from derive.theorems.weighted_step import (
     shifts,
     slope_with_ridge,
     step_with_ridge,
+    t,
     weighed_gram_computed,
     weighed_rows_computed,
     weighed_vector_computed,
 )
 from derive.verification.expected import Knowledge
 from derive.verification.interpreter import Interpreter
+from derive.verification.layered_entries import LayerBlocks, LayeredGram, LayerTraces, axes_of_layers
 from derive.verification.lean_entries import FlatEntries, GramEntries, RowEntries, Run, indices_of
 from derive.verification.other_systems import OtherGram, OtherNormal
 from derive.verification.scaled_entries import ScaledFlat, ScalingEntries
@@ -38,7 +42,7 @@ from derive.verification.weighted_gram import WeightedGram
 from derive.verification.weighted_normal import WeightedFlat, WeightedRows
 from derive.verification.weighted_parts import AlongEntries, SmallEntries, axes_of_weighted
 
-FILES = ("damped.py", "definite.py", "gram_step.py", "normal_step.py", "ridge.py", "scaling.py")
+FILES = ("damped.py", "definite.py", "gram_step.py", "layers.py", "normal_step.py", "ridge.py", "scaling.py")
 
 
 def lean_runs(
@@ -56,7 +60,9 @@ def lean_runs(
         [*_gram_equations(proof, proof.lean), *along_computed(proof.network)],
         lambda q: indices_of(weighted_outputs_first(q)[1]),
     )
-    runs = [Interpreter(sources, knowledge) for knowledge in (gram, rows, flat, small, along, scaling)]
+    layered = _layered(proof)
+    first = (gram, rows, flat, small, along, scaling)
+    runs = [Interpreter(sources, knowledge) for knowledge in (*first, *layered)]
 
     def all_runs() -> Iterator[tuple[str, str, Run]]:
         yield from FlatEntries(runs[2], flat, proof).lean()
@@ -69,6 +75,10 @@ def lean_runs(
         yield from ScaledFlat(runs[2], flat, proof).lean()
         yield from WeightedRows(runs[1], rows, proof).lean()
         yield from WeightedGram(runs[0], gram, proof).lean()
+        yield from LayerBlocks(runs[6], layered[0], proof).lean()
+        yield from LayerTraces(runs[7], layered[1], proof, weighed=True).lean()
+        yield from LayerTraces(runs[8], layered[2], proof, weighed=False).lean()
+        yield from LayeredGram(runs[9], layered[3], proof).lean()
         yield from OtherNormal(runs[2], flat, proof).lean()
         yield from OtherGram(runs[0], gram, proof).lean()
 
@@ -80,6 +90,25 @@ def _gram_equations(proof: Proof, lean: LeanStep) -> list[Any]:
     back = [computed(network, derived.equation) for derived in lean.back]
     gram = [computed_gram(network, equation) for equation in lean.gram]
     return [*forward_equations(network), plainly(residual_equation(network)), *gram, *back]
+
+
+def _layered(proof: Proof) -> tuple[Knowledge, ...]:
+    """Return what is known of blocks, of mean squares with factors of the rows and without, and of steps."""
+    network, found = proof.network, proof.layered
+    assert found is not None
+    assert proof.lean is not None
+    over_p = [small_computed(equation) for equation in (*found.means, *found.spread, *found.step)]
+    squares = squares_computed(network, found)
+    alone = [Computed(item.equation, item.rhs.replace(_is_factor, lambda _: Integer(1))) for item in squares]
+    forward = forward_equations(network)
+    steps = _gram_equations(proof, replace(proof.lean, gram=found.gram))
+    traces = [Knowledge(proof, [*forward, *items], axes_of_layers) for items in (squares, alone)]
+    gram = Knowledge(proof, steps, lambda q: indices_of(outputs_first(q)[1]))
+    return (Knowledge(proof, over_p, axes_of_layers), *traces, gram)
+
+
+def _is_factor(quantity: Expr) -> bool:
+    return bool(getattr(quantity, "base", None) == t)
 
 
 def _row_equations(proof: Proof) -> list[Any]:

@@ -34,9 +34,11 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
             left, right = (_operand(argument) for argument in arguments)
             return _give(run, run.contractions.matmul(left, right), out)
         case "dot":
-            _only(name, arguments, 2, keywords)
+            out = _only(name, arguments, 2, keywords, "out")
+            if out is not None and not _contiguous(out):
+                raise Refusal("np.dot: out is not contiguous")
             left, right = (_operand(argument) for argument in arguments)
-            return _give(run, run.contractions.matmul(left, right), None)
+            return _give(run, run.contractions.matmul(left, right), out)
         case "add.reduce" | "maximum.reduce":
             given = keywords.pop("axis", Integer(0))
             axis = None if given is None else number(given)
@@ -61,6 +63,8 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
             return _weights(run, arguments, keywords)
         case "empty":
             return _empty(arguments, keywords)
+        case "ones":
+            return _ones(arguments, keywords)
         case "asarray":
             fits = keywords.get("dtype", FLOAT) is FLOAT and keywords.get("order", "C") == "C"
             if len(arguments) != 1 or not set(keywords) <= {"dtype", "order"} or not fits:
@@ -152,6 +156,19 @@ def _weights(run: Interpreter, arguments: list[Any], keywords: dict[str, Any]) -
     size = Integer(len(arguments[0]))
     held = Held(omega[place(0, size)], (size,))
     return Memory(size, (), {(Integer(0), size): held}, constant=True).whole()
+
+
+def _contiguous(view: View) -> bool:
+    """Say whether entries lie one after another: a part of every row of a matrix does not."""
+    return view.plain and (not view.memory.lead or (view.start, view.stop) == (0, view.memory.size))
+
+
+def _ones(arguments: list[Any], keywords: dict[str, Any]) -> View:
+    """Return a vector of ones that nothing may write."""
+    made = _empty(arguments, keywords)
+    made.memory.held[made.start, made.stop] = Held(Integer(1), made.leaves)
+    made.memory.constant = True
+    return made
 
 
 def _empty(arguments: list[Any], keywords: dict[str, Any]) -> View:

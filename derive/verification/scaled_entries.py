@@ -72,6 +72,7 @@ class ScalingEntries(LeanEntries):
         for attribute in ("largest", "scale", "gz", "h"):
             made.attributes[attribute] = Memory(lm.s).whole()
         made.attributes["Z"] = Memory(lm.s, (lm.s,)).whole()
+        made.attributes["layers"] = None
         return made
 
     def point(self) -> None:

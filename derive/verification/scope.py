@@ -81,6 +81,11 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("normal_step.py", "NormalStep.at"): "adds up chunks of samples; the sums of a chunk are proved",
     ("scaling.py", "check_scaling"): "refuses a scaling that is not known",
     ("scaling.py", "Scaling.__init__"): "allocates; before the first point no column has a square",
+    ("scaling.py", "LayerScales.__init__"): "allocates; before the first point no layer has a square",
+    ("scaling.py", "LayerScales.grow"): (
+        "hands numbers to `scales`, which is proved, and back; a step is proved for any scales"
+    ),
+    ("layers.py", "LayerSquares.largest"): _SAYS,
     ("acceleration.py", "Acceleration.__init__"): "divides the samples into chunks and allocates",
     (
         "acceleration.py",

@@ -9,6 +9,8 @@ import ast
 import io
 import re
 import tokenize
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -25,7 +27,7 @@ class SourceError(ValueError):
         self.line = line
 
 
-@dataclass
+@dataclass(eq=False)
 class Source:
     """One file: what it defines and imports, and what its comments cite."""
 
@@ -35,7 +37,7 @@ class Source:
     constants: dict[str, ast.expr] = field(default_factory=dict)
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)  # name: (module, its name there)
     cited: dict[int, str] = field(default_factory=dict)  # by line: the equation that a statement cites
-    headings: list[int] = field(default_factory=list)  # lines that hold nothing but an equation's comment
+    headings: list[int] = field(default_factory=list)  # lines, in order, with an equation's comment alone
 
     def statement(self, line: int) -> str:
         """Return the text of a line, without its comment."""
@@ -49,10 +51,22 @@ class Source:
 
     def heading(self, line: int) -> int:
         """Return the line of the last equation's comment above a line."""
-        return max((k for k in self.headings if k < line), default=0)
+        above = bisect_left(self.headings, line)
+        return self.headings[above - 1] if above else 0
 
 
-@lru_cache(maxsize=32)
+class Sources(dict[str, Source]):
+    """The files of a package by name.
+
+    ``blaming`` says whether a group of statements that is wrong is searched for the one to blame.
+    """
+
+    def __init__(self, files: Mapping[str, Source], *, blaming: bool) -> None:
+        super().__init__(files)
+        self.blaming = blaming
+
+
+@lru_cache(maxsize=64)
 def read_source(name: str, text: str) -> Source:
     """Parse a file; what comes back is shared and only read.
 
@@ -108,6 +122,8 @@ def _free(source: Source, name: str, node: ast.stmt) -> None:
 
 
 def _comments(source: Source, text: str) -> None:
+    if re.search(r"# \(\d\.\d", text) is None:
+        return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type != tokenize.COMMENT:
             continue

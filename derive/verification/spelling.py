@@ -27,7 +27,8 @@ from sympy import (
 from sympy.codegen.cfunctions import hypot
 
 from derive.activations.functions import Above, NormalCdf, expm1, log1p
-from derive.quantities import Greatest, Partial
+from derive.quantities import Greatest, Partial, summed
+from derive.remembered import remembered
 from derive.verification.calls import ELEMENTWISE
 from derive.verification.functions import (
     ErrorFunction,
@@ -57,6 +58,7 @@ _SPELLED = {
 }
 
 
+@remembered
 def as_code(expr: Expr) -> Expr:
     """Write functions, minima, maxima and cases as emitted calls are read; round constants."""
     if isinstance(expr, (Number, NumberSymbol)):
@@ -76,7 +78,7 @@ def as_code(expr: Expr) -> Expr:
     if isinstance(expr, Greatest):
         return largest(as_code(expr.function), expr.limits[0][0])
     if isinstance(expr, Sum):
-        return expr.func(as_code(expr.function), *expr.limits)
+        return summed(as_code(expr.function), *expr.limits)
     if isinstance(expr, Mul):
         return _product(expr)
     if isinstance(expr, Pow) and expr.exp.is_Integer:

@@ -13,7 +13,8 @@ from functools import cache
 
 from sympy import Expr, Integer, KroneckerDelta, Mul
 
-from derive.quantities import Index
+from derive.quantities import Index, put_in
+from derive.remembered import remembered
 
 Group = tuple[Expr, ...]
 NEW: Group = ()  # an axis that ``None`` makes, over which a value does not vary
@@ -87,11 +88,19 @@ class Memory:
         """Fill a stretch; whatever else overlaps it is lost."""
         if self.constant:
             raise Refusal("writes an array that it is only lent to read")
-        for low, high in list(self.held):
-            apart = (low - stop).is_nonnegative or (start - high).is_nonnegative
-            if (low, high) != (start, stop) and not apart:
-                self.held[low, high] = Lost(line)
+        if not isinstance(self.held.get((start, stop)), Held):  # else whatever overlaps it is lost already
+            for low, high in self.held:
+                if (low, high) != (start, stop) and not _apart(low, high, start, stop):
+                    self.held[low, high] = Lost(line)
         self.held[start, stop] = held
+
+
+@remembered
+def _apart(low: Expr, high: Expr, start: Expr, stop: Expr) -> bool:
+    """Say whether two stretches are known to have no entry in common."""
+    if all(isinstance(place, Integer) for place in (low, high, start, stop)):
+        return bool(low.p >= stop.p or start.p >= high.p)
+    return bool((low - stop).is_nonnegative or (start - high).is_nonnegative)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,49 +184,15 @@ class View:
     def read(self) -> Value:
         """Return what the array holds."""
         held = self.memory.read(self.start, self.stop)
-        finer = _partition(held.leaves, self.leaves)
-        ties: dict[int, int] = {}
-        for one, other in self.ties:
-            if len(finer[one]) != 1 or len(finer[other]) != 1:
-                raise Refusal("takes the diagonal of merged axes")
-            ties[finer[one][0]] = finer[other][0]
-        axes = [[fine for leaf in axis for fine in finer[leaf]] for axis in self.axes]
-        order = [leaf for axis in axes for leaf in axis]
-        names = {leaf: place(new, held.leaves[leaf]) for new, leaf in enumerate(order)}
-        renaming = {
-            place(leaf, extent): names[ties.get(leaf, leaf)] for leaf, extent in enumerate(held.leaves)
-        }
-        groups = tuple(tuple(held.leaves[leaf] for leaf in axis) for axis in axes)
-        return Value(held.expr.xreplace(renaming), groups)
+        axes, old, new = _seen(held.leaves, self.leaves, self.axes, self.ties)
+        return Value(put_in(held.expr, old, new), axes)
 
     def filled(self, value: Value) -> Held:
         """Return what the stretch holds once the view is given a value."""
-        if len(value.axes) != len(self.axes):
-            raise Refusal(f"shapes do not fit: {len(value.axes)} axes go into {len(self.axes)}")
-        finer: dict[int, Group] = {}
-        order: list[tuple[int, int]] = []
-        for group, axis in zip(value.axes, self.axes, strict=True):
-            wanted = tuple(self.leaves[leaf] for leaf in axis)
-            if group == wanted:
-                finer |= {leaf: (self.leaves[leaf],) for leaf in axis}
-                order += [(leaf, 0) for leaf in axis]
-            elif len(wanted) == 1 and group and Mul(*group) == wanted[0]:
-                finer[axis[0]] = group
-                order += [(axis[0], part) for part in range(len(group))]
-            elif group == NEW and wanted == (Integer(1),):  # one place, and the value is the same at all
-                finer[axis[0]] = wanted
-            else:
-                raise Refusal(f"shapes do not fit: {_sizes(group)} goes into {_sizes(wanted)}")
+        order, leaves, old, new = _laid(value.axes, self.leaves, self.axes)
         if self.ties:
-            return self._on_diagonal(value, [leaf for leaf, _ in order])
-        parts = [(leaf, part) for leaf in sorted(finer) for part in range(len(finer[leaf]))]
-        positions = {key: number for number, key in enumerate(parts)}
-        leaves = tuple(finer[leaf][part] for leaf, part in positions)
-        renaming = {
-            place(old, leaves[positions[key]]): place(positions[key], leaves[positions[key]])
-            for old, key in enumerate(order)
-        }
-        return Held(value.expr.xreplace(renaming), leaves)
+            return self._on_diagonal(value, list(order))
+        return Held(put_in(value.expr, old, new), leaves)
 
     def _on_diagonal(self, value: Value, order: list[int]) -> Held:
         """Replace what lies on the diagonal: old + delta (new - old on the diagonal)."""
@@ -241,6 +216,54 @@ def fresh(value: Value) -> View:
         raise Refusal("expected an array")
     memory.held[view.start, view.stop] = view.filled(value)
     return view
+
+
+@remembered
+def _seen(
+    fine: Group, coarse: Group, axes: tuple[tuple[int, ...], ...], tied: tuple[tuple[int, int], ...]
+) -> tuple[tuple[Group, ...], Group, Group]:
+    """Return the axes of a view of leaves ``fine``, and which indices take the places of which."""
+    finer = _partition(fine, coarse)
+    ties: dict[int, int] = {}
+    for one, other in tied:
+        if len(finer[one]) != 1 or len(finer[other]) != 1:
+            raise Refusal("takes the diagonal of merged axes")
+        ties[finer[one][0]] = finer[other][0]
+    found = [[leaf for axis_leaf in axis for leaf in finer[axis_leaf]] for axis in axes]
+    order = [leaf for axis in found for leaf in axis]
+    names = {leaf: place(new, fine[leaf]) for new, leaf in enumerate(order)}
+    old = tuple(place(leaf, extent) for leaf, extent in enumerate(fine))
+    groups = tuple(tuple(fine[leaf] for leaf in axis) for axis in found)
+    return groups, old, tuple(names[ties.get(leaf, leaf)] for leaf in range(len(fine)))
+
+
+@remembered
+def _laid(
+    groups: tuple[Group, ...], coarse: Group, axes: tuple[tuple[int, ...], ...]
+) -> tuple[tuple[int, ...], Group, Group, Group]:
+    """Return how a value goes into a view: its leaves in order, those of the memory, and the renaming."""
+    if len(groups) != len(axes):
+        raise Refusal(f"shapes do not fit: {len(groups)} axes go into {len(axes)}")
+    finer: dict[int, Group] = {}
+    order: list[tuple[int, int]] = []
+    for group, axis in zip(groups, axes, strict=True):
+        wanted = tuple(coarse[leaf] for leaf in axis)
+        if group == wanted:
+            finer |= {leaf: (coarse[leaf],) for leaf in axis}
+            order += [(leaf, 0) for leaf in axis]
+        elif len(wanted) == 1 and group and Mul(*group) == wanted[0]:
+            finer[axis[0]] = group
+            order += [(axis[0], part) for part in range(len(group))]
+        elif group == NEW and wanted == (Integer(1),):  # one place, and the value is the same at all
+            finer[axis[0]] = wanted
+        else:
+            raise Refusal(f"shapes do not fit: {_sizes(group)} goes into {_sizes(wanted)}")
+    parts = [(leaf, part) for leaf in sorted(finer) for part in range(len(finer[leaf]))]
+    positions = {key: number for number, key in enumerate(parts)}
+    leaves = tuple(finer[leaf][part] for leaf, part in positions)
+    old = tuple(place(k, leaves[positions[key]]) for k, key in enumerate(order))
+    new = tuple(place(positions[key], leaves[positions[key]]) for key in order)
+    return tuple(leaf for leaf, _ in order), leaves, old, new
 
 
 def _partition(fine: Group, coarse: Group) -> list[list[int]]:

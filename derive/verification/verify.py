@@ -32,7 +32,7 @@ from derive.verification.robust import robust_runs
 from derive.verification.scalar_equations import scalar_knowledge
 from derive.verification.scalars import check_sample_steps
 from derive.verification.scope import UNPROVED, functions
-from derive.verification.source import Source, SourceError, read_source
+from derive.verification.source import Source, SourceError, Sources, read_source
 from derive.verification.sweeps import IterationEntries, SweepEntries
 from derive.verification.values import Refusal
 from derive.version import MARKER
@@ -69,8 +69,25 @@ class Verifier:
         return scalar_knowledge(self.proof)
 
     def verify(self, files: Mapping[str, str]) -> Report:
-        """Return what is proved of some files, and what is wrong with them; nothing is run."""
-        return _verify(self, files)
+        """Return what is proved of some files, and what is wrong with them; nothing is run.
+
+        First everything is proved or not. Only if it is not, all is done again with what it takes to say
+        which statements are to blame: what each array held before each equation.
+        """
+        report = self._unblamed(files)
+        return report if report is not None and report.holds else _verify(self, files, blaming=True)
+
+    def holds(self, files: Mapping[str, str]) -> bool:
+        """Say whether everything is proved; what is wrong if it is not, and where, is not looked for."""
+        report = self._unblamed(files)
+        return report is not None and report.holds
+
+    def _unblamed(self, files: Mapping[str, str]) -> Report | None:
+        """Return what is proved; None as soon as a statement is wrong."""
+        try:
+            return _verify(self, files, blaming=False)
+        except (Located, Refusal, Skipped):
+            return None
 
 
 def verify_files(files: Mapping[str, str], proof: Proof, extras: Sequence[str] = ()) -> Report:
@@ -82,10 +99,11 @@ def verify_files(files: Mapping[str, str], proof: Proof, extras: Sequence[str] =
     return Verifier(proof, extras).verify(files)
 
 
-def _verify(verifier: Verifier, files: Mapping[str, str]) -> Report:
+def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> Report:
+    """Verify once; if not ``blaming``, the first thing that is wrong with a statement is raised."""
     proof = verifier.proof
     label = str(proof.architecture)
-    sources: dict[str, Source] = {}
+    sources = Sources({}, blaming=blaming)
     findings: list[Finding] = []
     for name, text in files.items():
         try:
@@ -327,8 +345,11 @@ def _carried(text: str, source: str) -> bool:
 
 
 def _attempt(
-    findings: list[Finding], sources: Mapping[str, Source], file: str, name: str, run: Callable[[], None]
+    findings: list[Finding], sources: Sources, file: str, name: str, run: Callable[[], None]
 ) -> None:
+    if not sources.blaming:
+        run()
+        return
     try:
         run()
     except Skipped:

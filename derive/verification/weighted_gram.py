@@ -53,6 +53,10 @@ class WeightedGram(GramEntries):
             for ridged in (False, True):
                 yield GRAM, "GramStep.trial", lambda w=weighed, r=ridged: self.way(w, r)  # type: ignore[misc]
 
+    def arguments(self) -> list[Any]:
+        """Return what a workspace is made with."""
+        return [N, FLOAT]
+
     def way(self, weighed: bool, ridged: bool) -> None:
         """Run a workspace at two points, and ask it there."""
         self.weighed, self.ridged = weighed, ridged
@@ -65,7 +69,7 @@ class WeightedGram(GramEntries):
         flat = solution.reshaped([self.outputs * N])
         self.agree(self._contracts(flat))
         try:
-            made = self.run.create(self.kind(GRAM, "GramStep"), [N, FLOAT], {})
+            made = self.run.create(self.kind(GRAM, "GramStep"), self.arguments(), {})
             if ridged:
                 made.attributes["ridge"] = ridge
             self.workspace = made

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# d318a6eabc47f01aaf6c7294d923c5e79cce93ffd101f6ee1c92db9b7d8c445f
+# 18c3cabfc4f338468d183f0d91c8e5557cfe2a27987c39a8f6404bf0d08c82e8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 1-20:tanh-1:linear."""
 
@@ -30,6 +30,7 @@ from .parameters import (
 def backpropagate(
     X: Array,
     Y: Array,
+    ones: Array,
     weights: Arrays,
     activations: Arrays,
     work: Arrays,
@@ -41,26 +42,25 @@ def backpropagate(
     """
     _, _, W3, _ = weights
     a2, a3 = activations
-    _, d3, d2, t3 = work
+    _, d3, d2, _ = work
     gW2, gb2, gW3, gb3 = gradient
     n = Y.shape[0]
     # (1.1) delta[3]_ij = (1/N) s'(z[3]_ij) (a[3]_ij - y_ij); s' by (1.5)
     np.subtract(a3, Y, out=a3)  # (1.1)
     np.divide(a3, n, out=d3)  # (1.1)
     # (1.3) dCost/db[3]_j = sum_i delta[3]_ij
-    np.add.reduce(d3, axis=0, out=gb3)  # (1.3)
+    np.dot(ones, d3, out=gb3)  # (1.3)
     # (1.4) dCost/dw[3]_jk = sum_i delta[3]_ij a[2]_ik
-    np.matmul(d3.T, a2, out=gW3)  # (1.4)
+    np.dot(d3.T, a2, out=gW3)  # (1.4)
     # (1.2) delta[2]_ij = s'(z[2]_ij) sum_k w[3]_kj delta[3]_ik; s' by (1.5)
-    np.matmul(d3, W3, out=d2)  # (1.2)
-    np.subtract(1.0, a2, out=t3)  # (1.2)
-    np.multiply(d2, t3, out=d2)  # (1.2)
-    np.add(1.0, a2, out=a2)  # (1.2)
+    np.dot(d3, W3, out=d2)  # (1.2)
+    np.multiply(a2, a2, out=a2)  # (1.2)
+    np.subtract(1.0, a2, out=a2)  # (1.2)
     np.multiply(d2, a2, out=d2)  # (1.2)
     # (1.3) dCost/db[2]_j = sum_i delta[2]_ij
-    np.add.reduce(d2, axis=0, out=gb2)  # (1.3)
+    np.dot(ones, d2, out=gb2)  # (1.3)
     # (1.4) dCost/dw[2]_jk = sum_i delta[2]_ij a[1]_ik
-    np.matmul(d2.T, X, out=gW2)  # (1.4)
+    np.dot(d2.T, X, out=gW2)  # (1.4)
 
 
 class GradientWorkspace:
@@ -85,6 +85,7 @@ class GradientWorkspace:
         )
         self.cost_work: Arrays = (self.work[0],)
         self.g = np.empty(N_PARAMETERS, dtype)
+        self.ones = np.ones(n_samples, dtype)
         self.weights = Views(dtype)
         self.blocks = Views(dtype)
 
@@ -92,9 +93,9 @@ class GradientWorkspace:
         """Return the gradient of the cost, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
-        backpropagate(X, Y, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return g
 
     def cost_and_gradient(
@@ -103,10 +104,10 @@ class GradientWorkspace:
         """Return the cost and its gradient, (s,)."""
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
-        weights = self.weights.of(p)
+        weights, gradient = self.weights.of(p), self.blocks.of(g)
         propagate(X, weights, self.activations)
         cost = float(mean_cost(Y, self.activations, self.cost_work))
-        backpropagate(X, Y, weights, self.activations, self.work, self.blocks.of(g))
+        backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return cost, g
 
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# d318a6eabc47f01aaf6c7294d923c5e79cce93ffd101f6ee1c92db9b7d8c445f
+# 18c3cabfc4f338468d183f0d91c8e5557cfe2a27987c39a8f6404bf0d08c82e8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from .definite import ShiftedSystem
 from .forward import propagate
+from .layers import ONES, LayerSquares, scaled_step
 from .normal_step import predicted_decrease as decrease_of_step
 from .parameters import (
     N_PARAMETERS,
@@ -40,30 +41,37 @@ def gram_matrix(
     activations: Arrays,
     work: Arrays,
     squares: Arrays,
+    scales: tuple[float, ...],
 ) -> None:
     """Fill r (1, N) with the residual and Q2 (1, N, 1, N) with J J^T; the activations are kept.
 
+    Columns of J are multiplied by the scale of their layer, which is 1 unless the damping is scaled.
     d[l] (1, N, n_l) is the derivative of every output in z[l]; sums over neurons are taken in float64.
     """
     _, _, W3, _ = weights
     a2, a3 = activations
     t2, d2, t3 = work
     t1, Q3, Q2, t4 = squares
+    scale2, scale3 = scales
     n = Y.shape[0]
     # (0.5) r_ic = y_ic - a[3]_ic
     np.subtract(Y.T, a3.T, out=r)  # (0.5)
-    # (5.3) Q[3]_icsd = delta_cd s'(z[3]_ic) s'(z[3]_sd) (sum_k a[2]_ik a[2]_sk + 1); s' by (1.5)
+    # (5.3) Q[3]_icsd = delta_cd s'(z[3]_ic) s'(z[3]_sd) (scale_3^2 sum_k a[2]_ik a[2]_sk +
+    #     scale_3^2); s' by (1.5)
     np.matmul(a2, a2.T, dtype=np.float64, out=t1)  # (5.3)
-    np.add(t1[None, :, None, :], 1.0, out=Q3)  # (5.3)
+    np.multiply(t1, scale3**2, out=t1)  # (5.3)
+    np.add(t1[None, :, None, :], scale3**2, out=Q3)  # (5.3)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) s'(z[3]_ic) w[3]_cj; s' by (1.5)
     np.subtract(1.0, a2, out=t2)  # (1.2)
     np.multiply(W3[:, None, :], t2, out=d2)  # (1.2)
     np.add(1.0, a2, out=t3)  # (1.2)
     np.multiply(d2, t3, out=d2)  # (1.2)
-    # (5.3) Q[2]_icsd = (sum_k a[1]_ik a[1]_sk + 1) sum_j Delta[2]_icj Delta[2]_sdj + Q[3]_icsd
+    # (5.3) Q[2]_icsd = (scale_2^2 sum_k a[1]_ik a[1]_sk + scale_2^2) sum_j Delta[2]_icj Delta[2]_sdj
+    #     + Q[3]_icsd
     np.matmul(d2.reshape(-1, 20), d2.reshape(-1, 20).T, dtype=np.float64, out=Q2.reshape(n, -1))  # (5.3)
     np.matmul(X, X.T, dtype=np.float64, out=t4)  # (5.3)
-    np.add(t4, 1.0, out=t4)  # (5.3)
+    np.multiply(t4, scale2**2, out=t4)  # (5.3)
+    np.add(t4, scale2**2, out=t4)  # (5.3)
     np.multiply(Q2, t4[None, :, None, :], out=Q2)  # (5.3)
     np.add(Q2, Q3, out=Q2)  # (5.3)
 
@@ -182,11 +190,18 @@ class GramStep:
 
     Memory is that of some matrices of this order, of the activations and of h: nowhere is there an array
     of N 1 times 61 entries. p, X and Y have the workspace's dtype, float64 or float32, and are taken
-    as they are; J J^T is summed, and its system solved, in float64.
+    as they are; J J^T is summed, and its system solved, in float64. With ``scaling="layer"`` the damping is
+    mu D, D_l being the largest mean over layer l of the squared norms of the columns of J that this workspace
+    has met, 1 where it is 0.
     """
 
-    def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
+    def __init__(self, n_samples: int, dtype: Any = np.float64, scaling: str = "identity") -> None:
         check_count(n_samples)
+        if scaling not in ("identity", "layer"):
+            raise ValueError(
+                f"scaling: {scaling!r} needs the primal, for a general diagonal breaks the Gram form J J^T; "
+                "expected 'identity', 'layer', or form='primal'"
+            )
         self.n_samples = n_samples
         memory = allocate(n_samples, (20, 20), dtype)
         kept = allocate(n_samples, (20, 1), dtype)
@@ -220,6 +235,8 @@ class GramStep:
         self.system = ShiftedSystem()
         self.tv = np.empty((1, n_samples))
         self.dtype = dtype
+        self.scaling = LayerSquares(n_samples, dtype) if scaling == "layer" else None
+        self.scales: tuple[float, ...] = ONES
         self.ridge = 0.0
         self.decrease = 0.0
         self.ahead: Ahead | None = None
@@ -235,10 +252,14 @@ class GramStep:
         check_shapes(self.n_samples, X, Y)
         if t is not None and t.shape != Y.shape:
             raise ValueError(f"t: expected shape {Y.shape}, got {t.shape}")
+        if self.scaling is not None and self.ridge != 0.0:
+            raise ValueError(f"ridge: expected 0 or form='primal' with scaling='layer', got {self.ridge!r}")
         self.p, self.X, self.t, self.known = p, X, t, False
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
-        gram_matrix(X, Y, self.r, weights, self.activations, self.work, self.squares)
+        if self.scaling is not None:
+            self.scales = self.scaling.at(X, weights, self.activations, t)
+        gram_matrix(X, Y, self.r, weights, self.activations, self.work, self.squares, self.scales)
         if t is not None:
             weigh(self.r, self.squares[2], t)
         right = self.r.reshape(-1)
@@ -291,7 +312,12 @@ class GramStep:
 
         It is tr(S (S + ridge I)^-1) for S = J^T t^2 J; the eigenvalues are taken without a ridge, and the
         first call at a point diagonalises.
+
+        Raises:
+            ValueError: if the damping is scaled.
         """
+        if self.scaling is not None:
+            raise ValueError("scaling: expected 'identity' in the dual to count parameters, got 'layer'")
         values, _, _ = self.system.diagonalise()
         return effective_parameters(values, ridge)
 
@@ -305,6 +331,8 @@ class GramStep:
         v = self.system.solve(mu)
         if v is not None:
             self.pull(v.reshape(self.r.shape), self.step)
+            if self.scaling is not None:
+                scaled_step(self.step, self.scales)
             self.decrease = predicted_decrease(self.r.reshape(-1), v, mu)
         return None if v is None else self.h
 
@@ -322,7 +350,12 @@ class GramStep:
         """Fill blocks over p with J^T t v, where v solves the system of ``trial`` with u (1, N) for t r.
 
         False, and nothing filled, if float64 has no solution.
+
+        Raises:
+            ValueError: if the system is scaled.
         """
+        if self.scaling is not None:
+            raise ValueError("scaling: expected 'identity' for a correction of steps, got 'layer'")
         shift = mu
         if self.ridge != 0.0:
             shift, _ = shifts(mu, self.ridge)

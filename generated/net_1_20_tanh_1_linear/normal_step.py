@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# d318a6eabc47f01aaf6c7294d923c5e79cce93ffd101f6ee1c92db9b7d8c445f
+# 18c3cabfc4f338468d183f0d91c8e5557cfe2a27987c39a8f6404bf0d08c82e8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -142,7 +142,8 @@ class NormalStep:
     ``memory`` bytes bound the rows of J that are alive together; everything else that this holds is a few
     matrices of the system's order, whatever n_samples is. p has the workspace's dtype, float64 or float32;
     all sums are float64. With ``scaling="marquardt"`` the damping is mu D, D_p being the largest squared norm
-    of column p of J that this workspace has met, 1 where it is 0.
+    of column p of J that this workspace has met, 1 where it is 0; with "layer" the largest of its means over
+    the layer of p.
     """
 
     def __init__(
@@ -163,7 +164,7 @@ class NormalStep:
             self.part = (np.empty_like(self.S), np.empty_like(self.g))
         self.weights = Views(dtype)
         self.system = ShiftedSystem()
-        self.scaling = Scaling() if scaling == "marquardt" else None
+        self.scaling = Scaling(scaling == "layer") if scaling != "identity" else None
         self.ridge = 0.0
         self.decrease = 0.0
 
@@ -257,7 +258,7 @@ class NormalStep:
             ValueError: if the system is scaled.
         """
         if self.scaling is not None:
-            raise ValueError("scaling: expected 'identity' for a correction of steps, got 'marquardt'")
+            raise ValueError("scaling: expected 'identity' for a correction of steps, got a scaled system")
         shift = mu
         if self.ridge != 0.0:
             shift, _ = shifts(mu, self.ridge)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# d318a6eabc47f01aaf6c7294d923c5e79cce93ffd101f6ee1c92db9b7d8c445f
+# 18c3cabfc4f338468d183f0d91c8e5557cfe2a27987c39a8f6404bf0d08c82e8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 1-20:tanh-1:linear.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a2e4eb1451640eb17abf681bf963134aa4dc25c17206d39abf426680da12f83a
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from .damped import damped_step
 from .forward import ForwardWorkspace, subtract_output
+from .gram_step import GramStep
 from .history import Record
 from .lm_step import check_system
 from .parameters import N_PARAMETERS, SIZES, Array, as_floats
@@ -115,6 +116,7 @@ class Fit(Objective):
         orders = {"primal": N_PARAMETERS, "dual": Y.size}
         check_system(orders.get(form, min(orders.values())))
         self.work = damped_step(len(X), memory, dtype, scaling, form)
+        self.takes_ridge = scaling != "layer" or not isinstance(self.work, GramStep)
         self.t: Array | None = None
         if self.weights is not None or self.losses:
             self.t = np.ones(Y.shape, dtype)
@@ -134,15 +136,21 @@ class Fit(Objective):
 
     @property
     def scales(self) -> Array:
-        """The diagonal of a scaled damping, (s,), which grows with the points that were met, or nothing."""
+        """The diagonal of a scaled damping, (s,) or an entry for each layer, or nothing.
+
+        It grows with the points that were met.
+        """
         scaling = getattr(self.work, "scaling", None)
         return np.empty(0) if scaling is None else np.asarray(scaling.largest)
 
     @scales.setter
     def scales(self, kept: Array) -> None:
         """Go on from what was kept."""
-        if self.scales.size and kept.size:
-            self.scales[:] = kept
+        own = self.scales
+        if own.size and kept.size:
+            if own.size != kept.size:
+                raise ValueError(f"resume: expected {kept.size} scales, those of that run, got {own.size}")
+            own[:] = kept
 
     def rounding(self, cost: float) -> float:
         """Return what of scale times the cost is rounding: each target is off by as much as it has digits."""

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a2e4eb1451640eb17abf681bf963134aa4dc25c17206d39abf426680da12f83a
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-8:swoosh-8:swoosh+2-1:linear, its cost and its residual."""
 
@@ -32,7 +32,7 @@ def propagate(X: Array, weights: Arrays, activations: Arrays, spare: Arrays) -> 
     z2, a2, z3, a3, a4 = activations
     t1, t2 = spare
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.matmul(X, W2.T, out=z2)  # (0.2)
+    np.dot(X, W2.T, out=z2)  # (0.2)
     np.add(z2, b2, out=z2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
     np.maximum(z2, 0.0, out=a2)  # (0.3)
@@ -44,7 +44,7 @@ def propagate(X: Array, weights: Arrays, activations: Arrays, spare: Arrays) -> 
     np.tanh(a2, out=a2)  # (0.3)
     np.multiply(a2, z2, out=a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + a[2]_ij + b[3]_j
-    np.matmul(a2, W3.T, out=z3)  # (0.2)
+    np.dot(a2, W3.T, out=z3)  # (0.2)
     np.add(z3, b3, out=z3)  # (0.2)
     np.add(z3, a2, out=z3)  # (0.2)
     # (0.3) a[3]_ij = s(z[3]_ij)
@@ -57,7 +57,7 @@ def propagate(X: Array, weights: Arrays, activations: Arrays, spare: Arrays) -> 
     np.tanh(a3, out=a3)  # (0.3)
     np.multiply(a3, z3, out=a3)  # (0.3)
     # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
-    np.matmul(a3, W4.T, out=a4)  # (0.2)
+    np.dot(a3, W4.T, out=a4)  # (0.2)
     np.add(a4, b4, out=a4)  # (0.2)
     # (0.3) a[4]_ij = s(z[4]_ij)
 

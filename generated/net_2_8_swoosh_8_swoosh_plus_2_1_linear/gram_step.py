@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a2e4eb1451640eb17abf681bf963134aa4dc25c17206d39abf426680da12f83a
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from .definite import ShiftedSystem
 from .forward import propagate
+from .layers import ONES, LayerSquares, scaled_step
 from .normal_step import predicted_decrease as decrease_of_step
 from .parameters import (
     N_PARAMETERS,
@@ -40,21 +41,26 @@ def gram_matrix(
     activations: Arrays,
     work: Arrays,
     squares: Arrays,
+    scales: tuple[float, ...],
 ) -> None:
     """Fill r (1, N) with the residual and Q2 (1, N, 1, N) with J J^T; the activations are kept.
 
+    Columns of J are multiplied by the scale of their layer, which is 1 unless the damping is scaled.
     d[l] (1, N, n_l) is the derivative of every output in z[l]; sums over neurons are taken in float64.
     """
     _, _, W3, _, W4, _ = weights
     z2, a2, z3, a3, a4 = activations
     t2, t3, t4, t5, t6, d3, d2, t8, t9, t10, t11, t12 = work
     t1, Q4, Q3, t7, Q2, t13 = squares
+    scale2, scale3, scale4 = scales
     n = Y.shape[0]
     # (0.5) r_ic = y_ic - a[4]_ic
     np.subtract(Y.T, a4.T, out=r)  # (0.5)
-    # (5.3) Q[4]_icsd = delta_cd s'(z[4]_ic) s'(z[4]_sd) (sum_k a[3]_ik a[3]_sk + 1); s' by (1.5)
+    # (5.3) Q[4]_icsd = delta_cd s'(z[4]_ic) s'(z[4]_sd) (scale_4^2 sum_k a[3]_ik a[3]_sk +
+    #     scale_4^2); s' by (1.5)
     np.matmul(a3, a3.T, dtype=np.float64, out=t1)  # (5.3)
-    np.add(t1[None, :, None, :], 1.0, out=Q4)  # (5.3)
+    np.multiply(t1, scale4**2, out=t1)  # (5.3)
+    np.add(t1[None, :, None, :], scale4**2, out=Q4)  # (5.3)
     # (1.2) Delta[3]_icj = s'(z[3]_ij) s'(z[4]_ic) w[4]_cj; s' by (1.5)
     np.minimum(z3, 0.0, out=t2)  # (1.2)
     np.exp(t2, out=t2)  # (1.2)
@@ -73,10 +79,12 @@ def gram_matrix(
     np.divide(t2, t4, out=t2)  # (1.2)
     np.add(t2, t3, out=t2)  # (1.2)
     np.multiply(W4[:, None, :], t2, out=d3)  # (1.2)
-    # (5.3) Q[3]_icsd = (sum_k a[2]_ik a[2]_sk + 1) sum_j Delta[3]_icj Delta[3]_sdj + Q[4]_icsd
+    # (5.3) Q[3]_icsd = (scale_3^2 sum_k a[2]_ik a[2]_sk + scale_3^2) sum_j Delta[3]_icj Delta[3]_sdj
+    #     + Q[4]_icsd
     np.matmul(d3.reshape(-1, 8), d3.reshape(-1, 8).T, dtype=np.float64, out=Q3.reshape(n, -1))  # (5.3)
     np.matmul(a2, a2.T, dtype=np.float64, out=t7)  # (5.3)
-    np.add(t7, 1.0, out=t7)  # (5.3)
+    np.multiply(t7, scale3**2, out=t7)  # (5.3)
+    np.add(t7, scale3**2, out=t7)  # (5.3)
     np.multiply(Q3, t7[None, :, None, :], out=Q3)  # (5.3)
     np.add(Q3, Q4, out=Q3)  # (5.3)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) (sum_k w[3]_kj Delta[3]_ick + Delta[3]_icj); s' by (1.5)
@@ -99,10 +107,12 @@ def gram_matrix(
     np.divide(t8, t10, out=t8)  # (1.2)
     np.add(t8, t9, out=t8)  # (1.2)
     np.multiply(d2, t8, out=d2)  # (1.2)
-    # (5.3) Q[2]_icsd = (sum_k a[1]_ik a[1]_sk + 1) sum_j Delta[2]_icj Delta[2]_sdj + Q[3]_icsd
+    # (5.3) Q[2]_icsd = (scale_2^2 sum_k a[1]_ik a[1]_sk + scale_2^2) sum_j Delta[2]_icj Delta[2]_sdj
+    #     + Q[3]_icsd
     np.matmul(d2.reshape(-1, 8), d2.reshape(-1, 8).T, dtype=np.float64, out=Q2.reshape(n, -1))  # (5.3)
     np.matmul(X, X.T, dtype=np.float64, out=t13)  # (5.3)
-    np.add(t13, 1.0, out=t13)  # (5.3)
+    np.multiply(t13, scale2**2, out=t13)  # (5.3)
+    np.add(t13, scale2**2, out=t13)  # (5.3)
     np.multiply(Q2, t13[None, :, None, :], out=Q2)  # (5.3)
     np.add(Q2, Q3, out=Q2)  # (5.3)
 
@@ -305,11 +315,18 @@ class GramStep:
 
     Memory is that of some matrices of this order, of the activations and of h: nowhere is there an array
     of N 1 times 105 entries. p, X and Y have the workspace's dtype, float64 or float32, and are taken
-    as they are; J J^T is summed, and its system solved, in float64.
+    as they are; J J^T is summed, and its system solved, in float64. With ``scaling="layer"`` the damping is
+    mu D, D_l being the largest mean over layer l of the squared norms of the columns of J that this workspace
+    has met, 1 where it is 0.
     """
 
-    def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
+    def __init__(self, n_samples: int, dtype: Any = np.float64, scaling: str = "identity") -> None:
         check_count(n_samples)
+        if scaling not in ("identity", "layer"):
+            raise ValueError(
+                f"scaling: {scaling!r} needs the primal, for a general diagonal breaks the Gram form J J^T; "
+                "expected 'identity', 'layer', or form='primal'"
+            )
         self.n_samples = n_samples
         memory = allocate(n_samples, (8, 8, 8, 8, 8), dtype)
         kept = allocate(n_samples, (8, 8, 8, 8, 1, 8, 8), dtype)
@@ -370,6 +387,8 @@ class GramStep:
         self.system = ShiftedSystem()
         self.tv = np.empty((1, n_samples))
         self.dtype = dtype
+        self.scaling = LayerSquares(n_samples, dtype) if scaling == "layer" else None
+        self.scales: tuple[float, ...] = ONES
         self.ridge = 0.0
         self.decrease = 0.0
         self.ahead: Ahead | None = None
@@ -385,10 +404,14 @@ class GramStep:
         check_shapes(self.n_samples, X, Y)
         if t is not None and t.shape != Y.shape:
             raise ValueError(f"t: expected shape {Y.shape}, got {t.shape}")
+        if self.scaling is not None and self.ridge != 0.0:
+            raise ValueError(f"ridge: expected 0 or form='primal' with scaling='layer', got {self.ridge!r}")
         self.p, self.X, self.t, self.known = p, X, t, False
         weights = self.weights.of(p)
         propagate(X, weights, self.activations, self.spare)
-        gram_matrix(X, Y, self.r, weights, self.activations, self.work, self.squares)
+        if self.scaling is not None:
+            self.scales = self.scaling.at(X, weights, self.activations, t)
+        gram_matrix(X, Y, self.r, weights, self.activations, self.work, self.squares, self.scales)
         if t is not None:
             weigh(self.r, self.squares[4], t)
         right = self.r.reshape(-1)
@@ -441,7 +464,12 @@ class GramStep:
 
         It is tr(S (S + ridge I)^-1) for S = J^T t^2 J; the eigenvalues are taken without a ridge, and the
         first call at a point diagonalises.
+
+        Raises:
+            ValueError: if the damping is scaled.
         """
+        if self.scaling is not None:
+            raise ValueError("scaling: expected 'identity' in the dual to count parameters, got 'layer'")
         values, _, _ = self.system.diagonalise()
         return effective_parameters(values, ridge)
 
@@ -455,6 +483,8 @@ class GramStep:
         v = self.system.solve(mu)
         if v is not None:
             self.pull(v.reshape(self.r.shape), self.step)
+            if self.scaling is not None:
+                scaled_step(self.step, self.scales)
             self.decrease = predicted_decrease(self.r.reshape(-1), v, mu)
         return None if v is None else self.h
 
@@ -472,7 +502,12 @@ class GramStep:
         """Fill blocks over p with J^T t v, where v solves the system of ``trial`` with u (1, N) for t r.
 
         False, and nothing filled, if float64 has no solution.
+
+        Raises:
+            ValueError: if the system is scaled.
         """
+        if self.scaling is not None:
+            raise ValueError("scaling: expected 'identity' for a correction of steps, got 'layer'")
         shift = mu
         if self.ridge != 0.0:
             shift, _ = shifts(mu, self.ridge)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a2e4eb1451640eb17abf681bf963134aa4dc25c17206d39abf426680da12f83a
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -93,7 +93,7 @@ def levenberg_marquardt(
     mu: float = 1.0,
     mu_min: float = 1e-12,
     mu_max: float = 1e32,
-    scaling: Literal["identity", "marquardt"] = "identity",
+    scaling: Literal["identity", "marquardt", "layer"] = "identity",
     form: Literal["auto", "primal", "dual"] = "auto",
     weights: ArrayLike | None = None,
     loss: Literal["linear", "soft_l1", "huber", "cauchy"] = "linear",
@@ -121,8 +121,9 @@ def levenberg_marquardt(
     ``form`` is that of the system, by default the smaller one. ``weights`` (N,), from 0, multiply the
     samples' costs. ``steps`` counts accepted steps, ``max_evaluations`` passes over the samples:
     costs and Jacobians.
-    ``scaling`` is what mu multiplies: "identity" or "marquardt", the squared norms of the columns of J, in
-    the primal form alone. ``loss`` makes residuals above ``f_scale`` count less, as in SciPy's
+    ``scaling`` is what mu multiplies: "identity", "marquardt", the squared norms of the columns of J, in
+    the primal form alone, or "layer", their means over each layer, in both; the dual has then no ridge.
+    ``loss`` makes residuals above ``f_scale`` count less, as in SciPy's
     least_squares; those of weighted samples count as weighted. ``ridge`` adds
     ridge ||p||^2 to ||r||^2; "bayes" sets it anew at every step from the number of parameters that
     the samples determine (MacKay 1992, Foresee and Hagan 1997).
@@ -165,6 +166,8 @@ def levenberg_marquardt(
         scaling=scaling,
         form=form,
     )
+    if (bayes or fit.ridge > 0.0) and not fit.takes_ridge:
+        raise ValueError(f"ridge: expected 0 or form='primal' with scaling='layer', got {ridge!r}")
     rule, history = RULES[damping](mu, mu_min, mu_max), list[Record]()
     watch = Validation(validation, patience, kind)
     search = Search(fit, rule, ftol, max_evaluations)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a2e4eb1451640eb17abf681bf963134aa4dc25c17206d39abf426680da12f83a
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -216,7 +216,8 @@ class NormalStep:
     ``memory`` bytes bound the rows of J that are alive together; everything else that this holds is a few
     matrices of the system's order, whatever n_samples is. p has the workspace's dtype, float64 or float32;
     all sums are float64. With ``scaling="marquardt"`` the damping is mu D, D_p being the largest squared norm
-    of column p of J that this workspace has met, 1 where it is 0.
+    of column p of J that this workspace has met, 1 where it is 0; with "layer" the largest of its means over
+    the layer of p.
     """
 
     def __init__(
@@ -237,7 +238,7 @@ class NormalStep:
             self.part = (np.empty_like(self.S), np.empty_like(self.g))
         self.weights = Views(dtype)
         self.system = ShiftedSystem()
-        self.scaling = Scaling() if scaling == "marquardt" else None
+        self.scaling = Scaling(scaling == "layer") if scaling != "identity" else None
         self.ridge = 0.0
         self.decrease = 0.0
 
@@ -331,7 +332,7 @@ class NormalStep:
             ValueError: if the system is scaled.
         """
         if self.scaling is not None:
-            raise ValueError("scaling: expected 'identity' for a correction of steps, got 'marquardt'")
+            raise ValueError("scaling: expected 'identity' for a correction of steps, got a scaled system")
         shift = mu
         if self.ridge != 0.0:
             shift, _ = shifts(mu, self.ridge)

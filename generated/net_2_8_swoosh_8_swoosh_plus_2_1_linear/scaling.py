@@ -2,26 +2,28 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a2e4eb1451640eb17abf681bf963134aa4dc25c17206d39abf426680da12f83a
+# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
-A diagonal in the damping, after Marquardt: the largest squared norms of the columns of J that were met.
+A diagonal in the damping, after Marquardt: the largest squared norms of the columns of J that were met, or
+the largest of their means over each layer.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .parameters import N_PARAMETERS, Array
+from .parameters import N_PARAMETERS, Array, Arrays, unpack
 
-SCALINGS = ("identity", "marquardt")
+SCALINGS = ("identity", "marquardt", "layer")
+N_LAYERS = 3  # layers that have parameters of their own
 
 
 def check_scaling(scaling: str) -> None:
     """Refuse a scaling that is not known."""
     if scaling not in SCALINGS:
-        raise ValueError(f"scaling: expected {' or '.join(map(repr, SCALINGS))}, got {scaling!r}")
+        raise ValueError(f"scaling: expected one of {', '.join(map(repr, SCALINGS))}, got {scaling!r}")
 
 
 def scales(column: Array, largest: Array, scale: Array) -> None:
@@ -54,19 +56,76 @@ def unscaled(h: Array, scale: Array, x: Array) -> None:
     np.multiply(scale, x, out=h)  # (5.18)
 
 
-class Scaling:
-    """The scales of a run, and its scaled system. ``largest`` (s,) is all that a run remembers of them."""
+def mean_squares(columns: Arrays) -> tuple[float, ...]:
+    """Return the means over the layers of the squared norms of the columns, given block by block."""
+    KW2, Kb2, KW3, Kb3, KW4, Kb4 = columns
+    # (5.53) square_2 = (1/24) sum_j Kb[2]_j + (1/24) sum_j sum_k Kw[2]_jk
+    t1 = np.add.reduce(Kb2, axis=None)  # (5.53)
+    t2 = np.add.reduce(KW2, axis=None)  # (5.53)
+    square2 = t1/24 + t2/24  # (5.53)
+    # (5.53) square_3 = (1/72) sum_j Kb[3]_j + (1/72) sum_j sum_k Kw[3]_jk
+    t3 = np.add.reduce(Kb3, axis=None)  # (5.53)
+    t4 = np.add.reduce(KW3, axis=None)  # (5.53)
+    square3 = t3/72 + t4/72  # (5.53)
+    # (5.53) square_4 = (1/9) sum_j Kb[4]_j + (1/9) sum_j sum_k Kw[4]_jk
+    t5 = np.add.reduce(Kb4, axis=None)  # (5.53)
+    t6 = np.add.reduce(KW4, axis=None)  # (5.53)
+    square4 = t5/9 + t6/9  # (5.53)
+    return (float(square2), float(square3), float(square4))
+
+
+def spread(blocks: Arrays, scales: tuple[float, ...]) -> None:
+    """Give every parameter the scale of its layer, block by block."""
+    CW2, Cb2, CW3, Cb3, CW4, Cb4 = blocks
+    scale2, scale3, scale4 = scales
+    # (5.50) Cw[2]_jk = scale_2
+    np.copyto(CW2, scale2)  # (5.50)
+    # (5.50) Cb[2]_j = scale_2
+    np.copyto(Cb2, scale2)  # (5.50)
+    # (5.50) Cw[3]_jk = scale_3
+    np.copyto(CW3, scale3)  # (5.50)
+    # (5.50) Cb[3]_j = scale_3
+    np.copyto(Cb3, scale3)  # (5.50)
+    # (5.50) Cw[4]_jk = scale_4
+    np.copyto(CW4, scale4)  # (5.50)
+    # (5.50) Cb[4]_j = scale_4
+    np.copyto(Cb4, scale4)  # (5.50)
+
+
+class LayerScales:
+    """The scales of a run, layer by layer. ``largest`` (3,) is all that it remembers of them."""
 
     def __init__(self) -> None:
-        self.largest = np.zeros(N_PARAMETERS)
-        self.scale = np.empty(N_PARAMETERS)
+        self.square, self.largest, self.scale = np.empty(N_LAYERS), np.zeros(N_LAYERS), np.empty(N_LAYERS)
+
+    def grow(self, squares: tuple[float, ...]) -> tuple[float, ...]:
+        """Let the largest mean squares grow with those of a point, and return the scales."""
+        self.square[:] = squares
+        scales(self.square, self.largest, self.scale)
+        return tuple(self.scale.tolist())
+
+
+class Scaling:
+    """The scales of a run, and its scaled system. ``largest`` is all that a run remembers of them.
+
+    It has an entry for each parameter, or with ``layered`` for each layer.
+    """
+
+    def __init__(self, layered: bool = False) -> None:
+        self.layers = LayerScales() if layered else None
+        self.largest = np.zeros(N_PARAMETERS) if self.layers is None else self.layers.largest
+        self.column, self.scale = np.empty(N_PARAMETERS), np.empty(N_PARAMETERS)
         self.Z, self.gz = np.empty((N_PARAMETERS, N_PARAMETERS)), np.empty(N_PARAMETERS)
         self.h = np.empty(N_PARAMETERS)
 
     def at(self, S: Array, g: Array, ridge: float) -> None:
         """Scale the system of a point."""
         column = np.diagonal(S)
-        scales(column, self.largest, self.scale)
+        if self.layers is None:
+            scales(column, self.largest, self.scale)
+        else:
+            np.copyto(self.column, column)
+            spread(unpack(self.scale), self.layers.grow(mean_squares(unpack(self.column))))
         scaled_system(g, S, self.scale, self.Z, self.gz, ridge)
 
     def step(self, x: Array) -> Array:

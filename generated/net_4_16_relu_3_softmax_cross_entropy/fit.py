@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 8955e481fa36676541e04189dfc401299c604862b60032422eae38eeb1ed1ba1
+# a49a0bad5a1f910ccf56ab3c3197cbd012e741dbb7841b9b05da4a2bbee211eb
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 
@@ -114,15 +114,21 @@ class Fit(Objective):
 
     @property
     def scales(self) -> Array:
-        """The diagonal of a scaled damping, (s,), which grows with the points that were met, or nothing."""
+        """The diagonal of a scaled damping, (s,) or an entry for each layer, or nothing.
+
+        It grows with the points that were met.
+        """
         scaling = getattr(self.work, "scaling", None)
         return np.empty(0) if scaling is None else np.asarray(scaling.largest)
 
     @scales.setter
     def scales(self, kept: Array) -> None:
         """Go on from what was kept."""
-        if self.scales.size and kept.size:
-            self.scales[:] = kept
+        own = self.scales
+        if own.size and kept.size:
+            if own.size != kept.size:
+                raise ValueError(f"resume: expected {kept.size} scales, those of that run, got {own.size}")
+            own[:] = kept
 
     def rounding(self, cost: float) -> float:
         """Return what of scale times the cost is rounding: each target is off by as much as it has digits."""

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 8955e481fa36676541e04189dfc401299c604862b60032422eae38eeb1ed1ba1
+# a49a0bad5a1f910ccf56ab3c3197cbd012e741dbb7841b9b05da4a2bbee211eb
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-16:relu-3:softmax with cross-entropy, its cost and its residual."""
 
@@ -31,12 +31,12 @@ def propagate(X: Array, weights: Arrays, activations: Arrays) -> None:
     W2, b2, W3, b3 = weights
     a2, z3, m3, q3, a3 = activations
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.matmul(X, W2.T, out=a2)  # (0.2)
+    np.dot(X, W2.T, out=a2)  # (0.2)
     np.add(a2, b2, out=a2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
     np.maximum(a2, 0.0, out=a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
-    np.matmul(a2, W3.T, out=z3)  # (0.2)
+    np.dot(a2, W3.T, out=z3)  # (0.2)
     np.add(z3, b3, out=z3)  # (0.2)
     # (0.3) m[3]_i = max_k z[3]_ik
     np.maximum.reduce(z3, axis=1, out=m3)  # (0.3)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 928888e4b1b72efcfdd301d1b60e058d56a222a00bf4619717f3a4e7377fcafe
+# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -37,7 +37,8 @@ def damped_step(
     With m = N 2 residuals, the normal matrix costs m s^2 operations and its system s^3/3; the Gram matrix
     costs m^2 for each neuron and input, and its system m^3/3. So the first is taken where s <= m.
     ``memory`` bytes bound the rows of J that the first holds at a time. ``form`` takes "primal" or "dual"
-    instead, the normal or the Gram matrix. ``scaling="marquardt"`` has a diagonal in the damping.
+    instead, the normal or the Gram matrix. ``scaling="marquardt"`` has a diagonal in the damping, in the
+    first alone, "layer" one number for each layer, in both.
 
     Raises:
         ValueError: if form or scaling is not known, or the scaling is not possible in that form.
@@ -47,12 +48,7 @@ def damped_step(
         raise ValueError(f"form: expected {', '.join(map(repr, FORMS))}, got {form!r}")
     if form == "primal" or (form == "auto" and n_samples * N_OUTPUTS >= N_PARAMETERS):
         return NormalStep(n_samples, memory, dtype, scaling)
-    if scaling != "identity":
-        raise ValueError(
-            f"scaling: {scaling!r} needs the primal, for a general diagonal breaks the Gram form J J^T; "
-            "expected 'identity', or form='primal'"
-        )
-    return GramStep(n_samples, dtype)
+    return GramStep(n_samples, dtype, scaling)
 
 
 def take(p: Array, h: Array, p_new: Array) -> None:

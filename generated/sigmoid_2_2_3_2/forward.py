@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 928888e4b1b72efcfdd301d1b60e058d56a222a00bf4619717f3a4e7377fcafe
+# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-2-3-2, its cost and its residual."""
 
@@ -31,7 +31,7 @@ def propagate(X: Array, weights: Arrays, activations: Arrays) -> None:
     W2, b2, W3, b3, W4, b4 = weights
     a2, a3, a4 = activations
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.matmul(X, W2.T, out=a2)  # (0.2)
+    np.dot(X, W2.T, out=a2)  # (0.2)
     np.add(a2, b2, out=a2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
     np.negative(a2, out=a2)  # (0.3)
@@ -40,7 +40,7 @@ def propagate(X: Array, weights: Arrays, activations: Arrays) -> None:
     np.add(1.0, a2, out=a2)  # (0.3)
     np.divide(1.0, a2, out=a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
-    np.matmul(a2, W3.T, out=a3)  # (0.2)
+    np.dot(a2, W3.T, out=a3)  # (0.2)
     np.add(a3, b3, out=a3)  # (0.2)
     # (0.3) a[3]_ij = s(z[3]_ij)
     np.negative(a3, out=a3)  # (0.3)
@@ -49,7 +49,7 @@ def propagate(X: Array, weights: Arrays, activations: Arrays) -> None:
     np.add(1.0, a3, out=a3)  # (0.3)
     np.divide(1.0, a3, out=a3)  # (0.3)
     # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
-    np.matmul(a3, W4.T, out=a4)  # (0.2)
+    np.dot(a3, W4.T, out=a4)  # (0.2)
     np.add(a4, b4, out=a4)  # (0.2)
     # (0.3) a[4]_ij = s(z[4]_ij)
     np.negative(a4, out=a4)  # (0.3)

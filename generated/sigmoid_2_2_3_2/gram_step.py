@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 928888e4b1b72efcfdd301d1b60e058d56a222a00bf4619717f3a4e7377fcafe
+# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from .definite import ShiftedSystem
 from .forward import propagate
+from .layers import ONES, LayerSquares, scaled_step
 from .normal_step import predicted_decrease as decrease_of_step
 from .parameters import (
     N_PARAMETERS,
@@ -40,22 +41,27 @@ def gram_matrix(
     activations: Arrays,
     work: Arrays,
     squares: Arrays,
+    scales: tuple[float, ...],
 ) -> None:
     """Fill r (2, N) with the residual and Q2 (2, N, 2, N) with J J^T; the activations are kept.
 
+    Columns of J are multiplied by the scale of their layer, which is 1 unless the damping is scaled.
     d[l] (2, N, n_l) is the derivative of every output in z[l]; sums over neurons are taken in float64.
     """
     _, _, W3, _, W4, _ = weights
     a2, a3, a4 = activations
     t3, t4, d3, t5, t6, d2, t8 = work
     Q4, t1, t2, Q3, t7, Q2, t9 = squares
+    scale2, scale3, scale4 = scales
     n = Y.shape[0]
     # (0.5) r_ic = y_ic - a[4]_ic
     np.subtract(Y.T, a4.T, out=r)  # (0.5)
-    # (5.3) Q[4]_icsd = delta_cd s'(z[4]_ic) s'(z[4]_sd) (sum_k a[3]_ik a[3]_sk + 1); s' by (1.5)
+    # (5.3) Q[4]_icsd = delta_cd s'(z[4]_ic) s'(z[4]_sd) (scale_4^2 sum_k a[3]_ik a[3]_sk +
+    #     scale_4^2); s' by (1.5)
     np.copyto(Q4, 0.0)  # (5.3)
     np.matmul(a3, a3.T, dtype=np.float64, out=t1)  # (5.3)
-    np.add(t1, 1.0, out=t1)  # (5.3)
+    np.multiply(t1, scale4**2, out=t1)  # (5.3)
+    np.add(t1, scale4**2, out=t1)  # (5.3)
     np.multiply(t1, a4.T[:, :, None], out=t2)  # (5.3)
     np.multiply(t2, a4.T[:, None, :], out=t2)  # (5.3)
     np.subtract(1.0, a4.T, out=t3)  # (5.3)
@@ -70,10 +76,12 @@ def gram_matrix(
     np.multiply(d3, t5, out=d3)  # (1.2)
     np.subtract(1.0, a4.T, out=t6)  # (1.2)
     np.multiply(d3, t6[:, :, None], out=d3)  # (1.2)
-    # (5.3) Q[3]_icsd = (sum_k a[2]_ik a[2]_sk + 1) sum_j Delta[3]_icj Delta[3]_sdj + Q[4]_icsd
+    # (5.3) Q[3]_icsd = (scale_3^2 sum_k a[2]_ik a[2]_sk + scale_3^2) sum_j Delta[3]_icj Delta[3]_sdj
+    #     + Q[4]_icsd
     np.matmul(d3.reshape(-1, 3), d3.reshape(-1, 3).T, dtype=np.float64, out=Q3.reshape(2 * n, -1))  # (5.3)
     np.matmul(a2, a2.T, dtype=np.float64, out=t7)  # (5.3)
-    np.add(t7, 1.0, out=t7)  # (5.3)
+    np.multiply(t7, scale3**2, out=t7)  # (5.3)
+    np.add(t7, scale3**2, out=t7)  # (5.3)
     np.multiply(Q3, t7[None, :, None, :], out=Q3)  # (5.3)
     np.add(Q3, Q4, out=Q3)  # (5.3)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) sum_k w[3]_kj Delta[3]_ick; s' by (1.5)
@@ -81,10 +89,12 @@ def gram_matrix(
     np.multiply(d2, a2, out=d2)  # (1.2)
     np.subtract(1.0, a2, out=t8)  # (1.2)
     np.multiply(d2, t8, out=d2)  # (1.2)
-    # (5.3) Q[2]_icsd = (sum_k a[1]_ik a[1]_sk + 1) sum_j Delta[2]_icj Delta[2]_sdj + Q[3]_icsd
+    # (5.3) Q[2]_icsd = (scale_2^2 sum_k a[1]_ik a[1]_sk + scale_2^2) sum_j Delta[2]_icj Delta[2]_sdj
+    #     + Q[3]_icsd
     np.matmul(d2.reshape(-1, 2), d2.reshape(-1, 2).T, dtype=np.float64, out=Q2.reshape(2 * n, -1))  # (5.3)
     np.matmul(X, X.T, dtype=np.float64, out=t9)  # (5.3)
-    np.add(t9, 1.0, out=t9)  # (5.3)
+    np.multiply(t9, scale2**2, out=t9)  # (5.3)
+    np.add(t9, scale2**2, out=t9)  # (5.3)
     np.multiply(Q2, t9[None, :, None, :], out=Q2)  # (5.3)
     np.add(Q2, Q3, out=Q2)  # (5.3)
 
@@ -227,11 +237,18 @@ class GramStep:
 
     Memory is that of some matrices of this order, of the activations and of h: nowhere is there an array
     of N 2 times 23 entries. p, X and Y have the workspace's dtype, float64 or float32, and are taken
-    as they are; J J^T is summed, and its system solved, in float64.
+    as they are; J J^T is summed, and its system solved, in float64. With ``scaling="layer"`` the damping is
+    mu D, D_l being the largest mean over layer l of the squared norms of the columns of J that this workspace
+    has met, 1 where it is 0.
     """
 
-    def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
+    def __init__(self, n_samples: int, dtype: Any = np.float64, scaling: str = "identity") -> None:
         check_count(n_samples)
+        if scaling not in ("identity", "layer"):
+            raise ValueError(
+                f"scaling: {scaling!r} needs the primal, for a general diagonal breaks the Gram form J J^T; "
+                "expected 'identity', 'layer', or form='primal'"
+            )
         self.n_samples = n_samples
         memory = allocate(n_samples, (6, 4), dtype)
         kept = allocate(n_samples, (2, 3, 2), dtype)
@@ -275,6 +292,8 @@ class GramStep:
         self.system = ShiftedSystem()
         self.tv = np.empty((2, n_samples))
         self.dtype = dtype
+        self.scaling = LayerSquares(n_samples, dtype) if scaling == "layer" else None
+        self.scales: tuple[float, ...] = ONES
         self.ridge = 0.0
         self.decrease = 0.0
         self.ahead: Ahead | None = None
@@ -290,10 +309,14 @@ class GramStep:
         check_shapes(self.n_samples, X, Y)
         if t is not None and t.shape != Y.shape:
             raise ValueError(f"t: expected shape {Y.shape}, got {t.shape}")
+        if self.scaling is not None and self.ridge != 0.0:
+            raise ValueError(f"ridge: expected 0 or form='primal' with scaling='layer', got {self.ridge!r}")
         self.p, self.X, self.t, self.known = p, X, t, False
         weights = self.weights.of(p)
         propagate(X, weights, self.activations)
-        gram_matrix(X, Y, self.r, weights, self.activations, self.work, self.squares)
+        if self.scaling is not None:
+            self.scales = self.scaling.at(X, weights, self.activations, t)
+        gram_matrix(X, Y, self.r, weights, self.activations, self.work, self.squares, self.scales)
         if t is not None:
             weigh(self.r, self.squares[5], t)
         right = self.r.reshape(-1)
@@ -346,7 +369,12 @@ class GramStep:
 
         It is tr(S (S + ridge I)^-1) for S = J^T t^2 J; the eigenvalues are taken without a ridge, and the
         first call at a point diagonalises.
+
+        Raises:
+            ValueError: if the damping is scaled.
         """
+        if self.scaling is not None:
+            raise ValueError("scaling: expected 'identity' in the dual to count parameters, got 'layer'")
         values, _, _ = self.system.diagonalise()
         return effective_parameters(values, ridge)
 
@@ -360,6 +388,8 @@ class GramStep:
         v = self.system.solve(mu)
         if v is not None:
             self.pull(v.reshape(self.r.shape), self.step)
+            if self.scaling is not None:
+                scaled_step(self.step, self.scales)
             self.decrease = predicted_decrease(self.r.reshape(-1), v, mu)
         return None if v is None else self.h
 
@@ -377,7 +407,12 @@ class GramStep:
         """Fill blocks over p with J^T t v, where v solves the system of ``trial`` with u (2, N) for t r.
 
         False, and nothing filled, if float64 has no solution.
+
+        Raises:
+            ValueError: if the system is scaled.
         """
+        if self.scaling is not None:
+            raise ValueError("scaling: expected 'identity' for a correction of steps, got 'layer'")
         shift = mu
         if self.ridge != 0.0:
             shift, _ = shifts(mu, self.ridge)

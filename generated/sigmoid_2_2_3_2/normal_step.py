@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 928888e4b1b72efcfdd301d1b60e058d56a222a00bf4619717f3a4e7377fcafe
+# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -175,7 +175,8 @@ class NormalStep:
     ``memory`` bytes bound the rows of J that are alive together; everything else that this holds is a few
     matrices of the system's order, whatever n_samples is. p has the workspace's dtype, float64 or float32;
     all sums are float64. With ``scaling="marquardt"`` the damping is mu D, D_p being the largest squared norm
-    of column p of J that this workspace has met, 1 where it is 0.
+    of column p of J that this workspace has met, 1 where it is 0; with "layer" the largest of its means over
+    the layer of p.
     """
 
     def __init__(
@@ -196,7 +197,7 @@ class NormalStep:
             self.part = (np.empty_like(self.S), np.empty_like(self.g))
         self.weights = Views(dtype)
         self.system = ShiftedSystem()
-        self.scaling = Scaling() if scaling == "marquardt" else None
+        self.scaling = Scaling(scaling == "layer") if scaling != "identity" else None
         self.ridge = 0.0
         self.decrease = 0.0
 
@@ -290,7 +291,7 @@ class NormalStep:
             ValueError: if the system is scaled.
         """
         if self.scaling is not None:
-            raise ValueError("scaling: expected 'identity' for a correction of steps, got 'marquardt'")
+            raise ValueError("scaling: expected 'identity' for a correction of steps, got a scaled system")
         shift = mu
         if self.ridge != 0.0:
             shift, _ = shifts(mu, self.ridge)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# eab4b4d22878b246841b1a2ffae4297dc808e3c05e002ce0cb2836630828116f
+# 4d18b97d0cd982087b829f79c7f4dabfbb6f293e7c2f99a5dd01d2c1c496997d
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -29,10 +29,13 @@ from .train import Callback, StopReason, TrainingResult, _check
 class Batch(Fit):
     """Steps for some of the samples at a time: repeated calls allocate no arrays."""
 
-    def __init__(self, whole: Objective, size: int, dtype: Any, memory: int) -> None:
+    def __init__(
+        self, whole: Objective, size: int, dtype: Any, memory: int, scaling: str = "identity"
+    ) -> None:
         X, Y = (np.empty((size, array.shape[1]), dtype) for array in (whole.X, whole.Y))
         weights = None if whole.weights is None else np.ones(size)
-        super().__init__(X, Y, dtype, memory=memory, weights=weights, ridge=whole.ridge * size / len(whole.X))
+        ridge = whole.ridge * size / len(whole.X)
+        super().__init__(X, Y, dtype, memory=memory, scaling=scaling, weights=weights, ridge=ridge)
         self.whole = whole
 
     def gather(self, rows: Array) -> None:
@@ -58,6 +61,7 @@ def levenberg_marquardt_batches(
     mu: float = 1.0,
     mu_min: float = 1e-12,
     mu_max: float = 1e32,
+    scaling: Literal["identity", "marquardt", "layer"] = "identity",
     weights: ArrayLike | None = None,
     ridge: float = 0.0,
     goal: float = 0.0,
@@ -92,7 +96,9 @@ def levenberg_marquardt_batches(
     if damping not in RULES:
         raise ValueError(f"damping: expected one of {', '.join(RULES)}, got {damping!r}")
     whole = Objective(X, Y, kind, memory=memory, weights=as_weights(weights, len(X)), ridge=float(ridge))
-    part, history = Batch(whole, batch, kind, memory), list[Record]()
+    part, history = Batch(whole, batch, kind, memory, scaling), list[Record]()
+    if whole.ridge > 0.0 and not part.takes_ridge:
+        raise ValueError(f"ridge: expected 0 in batches so small with scaling='layer', got {ridge!r}")
     rule = RULES[damping](mu, mu_min, mu_max)
     watch = Validation(validation, patience, kind)
     search = Search(part, rule, 0.0, 0)

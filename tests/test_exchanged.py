@@ -1,0 +1,96 @@
+"""What is built without asking SymPy is what SymPy builds."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import permutations
+
+import pytest
+from sympy import Expr, Integer, KroneckerDelta, Max, Piecewise, Sum, Tuple, exp, nan, srepr
+
+from derive import Architecture, prove
+from derive.calculus.derivation import Step
+from derive.quantities import (
+    Greatest,
+    Index,
+    N,
+    Partial,
+    Sigma,
+    a,
+    delta,
+    exchanged,
+    free,
+    kronecker,
+    summed,
+    w,
+    z,
+)
+
+R, S, J, K, M = (Index("i", N), Index("s", N), *(Index(name, Integer(3)) for name in "jkm"))
+LIMIT = Tuple(K, Integer(1), Integer(3))
+BODY = w[2, J, K] * z[1, R, K]
+
+
+@cache
+def steps() -> tuple[Step, ...]:
+    """Return the steps of two proofs, all kinds of expressions that there are."""
+    proofs = (
+        prove(Architecture.parse("2-3:tanh-2:linear"), brute_force=False),
+        prove(Architecture.parse("2-3:relu-3:softmax", "cross-entropy"), brute_force=False),
+    )
+    groups = (group for proof in proofs for group in (proof.sample, proof.mean, proof.output))
+    return tuple(step for group in groups for derived in group for step in derived.derivation.steps)
+
+
+def test_free_symbols_of_every_step_are_those_that_sympy_finds() -> None:
+    for step in steps():
+        for side in (step.before, step.after):
+            assert free(side) == side.free_symbols
+
+
+def test_every_step_has_the_same_look_with_other_indices_as_sympy_gives_it() -> None:
+    for step in steps():
+        names = {index: Index("q", index.upper) for index in step.before.atoms(Index)}
+        found = exchanged(step.before, names)
+        assert srepr(found) == srepr(step.before.xreplace(names))
+        assert found.is_commutative
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY,
+        Integer(0),
+        Sum(BODY * w[3, M, K], (M, 1, 3)),
+        Piecewise((BODY, z[1, R, K] > 0), (0, True)),
+        1 + exp(Piecewise((BODY, z[1, R, K] > 0), (1, True))),
+        Max(0, z[1, R, K]),
+        Partial(a[2, R, K], z[2, S, K]),
+        Sigma(Integer(2), z[2, R, K]),
+        nan,
+    ],
+    ids=str,
+)
+def test_a_sum_is_the_one_that_sympy_makes(body: Expr) -> None:
+    found, wanted = summed(body, LIMIT), Sum(body, LIMIT)
+    assert found == wanted
+    assert type(found) is type(wanted)
+    assert found.args == wanted.args
+
+
+def test_the_kind_of_a_sum_is_kept_and_cases_come_to_the_front() -> None:
+    greatest = Greatest(z[2, R, K], LIMIT)
+    assert exchanged(greatest, {R: S}) == Greatest(z[2, S, K], LIMIT)
+    cases = Piecewise((z[1, R, K], z[1, R, K] > 0), (0, True))
+    sum_of_cases = exchanged(Sum(a[1, R, K], LIMIT), {a[1, R, K]: 1 + cases})
+    assert sum_of_cases == Sum(a[1, R, K], LIMIT).xreplace({a[1, R, K]: 1 + cases})
+
+
+def test_deltas_stand_in_the_order_of_sympy() -> None:
+    indices = [Index(name, Integer(3)) for name in "jkajb"]
+    for p, q in permutations(indices, 2):
+        assert kronecker(p, q).args == KroneckerDelta(p, q).args
+    assert kronecker(J, J) == 1
+    assert kronecker(Integer(1), Integer(2)) == 0
+    assert exchanged(KroneckerDelta(J, K), {J: K}) == 1
+    assert exchanged(KroneckerDelta(J, K) * delta[2, R, J], {J: M}) == KroneckerDelta(M, K) * delta[2, R, M]

@@ -1,0 +1,115 @@
+"""What generation may cost, without a clock: what is imported, and how often dear functions are called."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from derive import Architecture, generate
+from derive.calculus import normal_form
+from derive.remembered import forget
+from derive.replay import rules
+from derive.theorems import lemma1
+from derive.verification import expected, interpreter
+
+ROOT = Path(__file__).parents[1]
+
+
+def imported(code: str) -> set[str]:
+    """Return which of the slow libraries a fresh interpreter has imported after some code."""
+    show = "import sys; print(*({'sympy', 'numpy', 'jinja2'} & set(sys.modules)))"
+    command = [sys.executable, "-c", f"{code}\n{show}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(found.stdout.split("\n")[-2].split())
+
+
+def test_help_imports_neither_sympy_nor_numpy() -> None:
+    code = """
+import sys
+sys.argv = ["derive", "--help"]
+from derive.cli import main
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code
+"""
+    assert imported(code) == set()
+
+
+def test_the_package_imports_sympy_when_something_of_it_is_asked_for() -> None:
+    assert imported("import derive; dir(derive)") == set()
+    assert "sympy" in imported("from derive import Architecture")
+
+
+def test_a_package_is_generated_without_numpy() -> None:
+    assert "numpy" not in imported("from derive import generate; generate('2-1')")
+
+
+def test_names_that_are_modules_too_are_the_functions() -> None:
+    code = """
+import derive.generate, derive.latex_document
+from derive.generate import generate
+from derive.latex_document import latex_document
+assert derive.generate is generate and derive.latex_document is latex_document
+import derive
+assert derive.generate is generate
+try:
+    derive.nothing
+except AttributeError as error:
+    print(error)
+else:
+    raise SystemExit(1)
+"""
+    assert "sympy" in imported(code)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count calls of what generation spends its time in; what a process proves once is proved before."""
+    generate("3-2-1")
+    counted: Counter[str] = Counter()
+
+    def counting(place: Any, name: str, label: str) -> None:
+        original: Callable[..., Any] = getattr(place, name)
+
+        def call(*given: Any, **named: Any) -> Any:
+            counted[label] += 1
+            return original(*given, **named)
+
+        monkeypatch.setattr(place, name, call)
+
+    counting(normal_form, "_flatten", "terms flattened")
+    counting(expected, "normal_form", "normal forms of values")
+    counting(interpreter.Interpreter, "_statement", "statements")
+    counting(rules, "depends", "questions of dependence")
+    return counted
+
+
+def chain(depth: int, width: int) -> Architecture:
+    return Architecture((width + 1, *(width + 2 for _ in range(depth - 2)), width + 3))
+
+
+def counts(work: Counter[str], architecture: Architecture) -> Counter[str]:
+    forget()
+    work.clear()
+    generate(architecture)
+    return Counter(work)
+
+
+def test_the_work_grows_no_faster_than_the_depth(work: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lemma1, "MAX_UNROLLED_DEPTH", 1)  # quadratic, therefore for few layers only
+    once, twice = counts(work, chain(8, 20)), counts(work, chain(16, 20))
+    assert set(once) == set(twice) >= {"terms flattened", "normal forms of values", "statements"}
+    for what, count in once.items():
+        assert twice[what] < 2.2 * count, what
+
+
+def test_the_work_does_not_depend_on_the_width(work: Counter[str]) -> None:
+    narrow, wide = counts(work, chain(4, 50)), counts(work, chain(4, 5000))
+    assert narrow == wide
