@@ -23,9 +23,9 @@ from derive.theorems.descent import descent_update, gradient
 from derive.theorems.levenberg_marquardt import p_old
 
 # Measured by benchmarks/scalar_line.py, one sample a step: scalars take 0.05 to 0.06 us a parameter, arrays
-# 13 us with one layer of weights and 8 us more with each further one. They are level at about 300 parameters
-# in one layer and at 420 in two; up to 250 scalars win with any number of layers.
-MAX_PARAMETERS = 250
+# 11 us with one layer of weights and 6 us more with each further one. They are level at about 230 parameters
+# in one layer and at 320 in two; up to 220 scalars win with any number of layers.
+MAX_PARAMETERS = 220
 
 
 @dataclass(frozen=True)
