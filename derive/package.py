@@ -103,7 +103,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     lent = [by_weights, by_activations, *([("spare", spare)] if spare else [])]
     of_costs = others(routines.mean_cost, [*activations, *spare])
     cost_work, sample_work = (touched(r, of_costs) for r in (routines.mean_cost, routines.sample_costs))
-    backward = others(routines.backpropagate, [*activations, *spare])
+    backward = others(fast.backpropagate, [*activations, *spare])
     rows = others(routines.differentiate, [*activations, *spare])
     files: dict[str, dict[str, Any]] = {
         "__init__.py": {**step, "squares": squares, "extras": extras},
@@ -159,7 +159,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
                 fast.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
-            "memory": memory_of(routines.backpropagate, activations, backward, spare),
+            "memory": memory_of(fast.backpropagate, activations, backward, spare),
             "cost_work": positions(backward, cost_work),
         },
         "lm_step.py": {

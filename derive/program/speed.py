@@ -7,7 +7,7 @@ loops over the same few arrays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sympy import Integer
@@ -81,7 +81,13 @@ def one_minus_square(routine: Routine) -> Routine:
         found = _one_minus_square(rest[:4], rest[4:])
         statements += found or rest[:1]
         rest = rest[4:] if found else rest[1:]
-    return replace(routine, statements=tuple(statements))
+    gone = _arrays(routine.statements) - _arrays(statements)
+    slots = {name: slot for name, slot in routine.slots.items() if name not in gone}
+    return replace(routine, statements=tuple(statements), slots=slots)
+
+
+def _arrays(statements: Iterable[Statement]) -> set[str]:
+    return {name for statement in statements for name in (*statement.reads, statement.target.array)}
 
 
 def _one_minus_square(four: Sequence[Statement], later: Sequence[Statement]) -> list[Statement]:

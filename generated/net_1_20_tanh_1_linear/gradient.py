@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 18c3cabfc4f338468d183f0d91c8e5557cfe2a27987c39a8f6404bf0d08c82e8
+# f5205456cc62f74910140d34ba6d27376edbd12ff17c195cd201819a62c229f4
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 1-20:tanh-1:linear."""
 
@@ -42,7 +42,7 @@ def backpropagate(
     """
     _, _, W3, _ = weights
     a2, a3 = activations
-    _, d3, d2, _ = work
+    _, d3, d2 = work
     gW2, gb2, gW3, gb3 = gradient
     n = Y.shape[0]
     # (1.1) delta[3]_ij = (1/N) s'(z[3]_ij) (a[3]_ij - y_ij); s' by (1.5)
@@ -72,7 +72,7 @@ class GradientWorkspace:
 
     def __init__(self, n_samples: int, dtype: Any = np.float64) -> None:
         self.n_samples = n_samples
-        memory = allocate(n_samples, (20, 20, 20), dtype)
+        memory = allocate(n_samples, (20, 20, 1), dtype)
         self.activations: Arrays = (
             carve(memory[0], n_samples, 20),  # a2
             carve(memory[1], n_samples, 1),  # a3
@@ -81,7 +81,6 @@ class GradientWorkspace:
             carve(memory[2], n_samples, 1),  # t1
             carve(memory[2], n_samples, 1),  # d3
             carve(memory[1], n_samples, 20),  # d2
-            carve(memory[2], n_samples, 20),  # t3
         )
         self.cost_work: Arrays = (self.work[0],)
         self.g = np.empty(N_PARAMETERS, dtype)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 18c3cabfc4f338468d183f0d91c8e5557cfe2a27987c39a8f6404bf0d08c82e8
+# f5205456cc62f74910140d34ba6d27376edbd12ff17c195cd201819a62c229f4
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 1-20:tanh-1:linear.
 
