@@ -21,6 +21,7 @@ from derive.evaluation import Definitions, Problem, same_value
 from derive.quantities import Partial, free
 from derive.replay.case import Case, Rewriting
 from derive.replay.names import apart, cut_short, key, same
+from derive.replay.near import near
 from derive.replay.rules import NOTED, RULES, WHOLE
 from derive.replay.stated import STATED
 
@@ -138,9 +139,12 @@ def _objection(before: Expr, after: Expr, rule: str, definitions: Definitions, n
     ways = [(left, right, case)] if rule in RULES else []
     if rule in ("definition", "premise"):
         ways.append((right, left, Case(definitions, left, note)))
-    for start, goal, there in ways:
+    tries = [(start, goal, there, near(start, goal)) for start, goal, there in ways]
+    for start, goal, there, paths in (*tries, *((*way, None) for way in ways)):
+        # what is said against a step is said in the order of all its places
+        looking = there if paths is None else replace(there, complaints=[])
         wanted = key(goal, ())
-        if any(key(found, ()) == wanted for found in _uses(start, RULES[rule], there)):
+        if any(key(found, ()) == wanted for found in _uses(start, RULES[rule], looking, paths)):
             return ""
     return f"{rule!r} does not turn {sides}" + (f" ({case.complaints[0]})" if case.complaints else "")
 
@@ -151,14 +155,18 @@ def _objection(before: Expr, after: Expr, rule: str, definitions: Definitions, n
 _Path = tuple[int, ...]
 
 
-def _uses(expr: Expr, rule: Rewriting, case: Case) -> Iterator[Expr]:
-    """Make every single use of a rule: at one place, or wherever some subexpression around it stands."""
+def _uses(expr: Expr, rule: Rewriting, case: Case, paths: Sequence[_Path] | None = None) -> Iterator[Expr]:
+    """Make every single use of a rule: at one place, or wherever some subexpression around it stands.
+
+    With ``paths``, at these places alone.
+    """
     around = {path: (node, inside) for path, node, inside in _places(expr, (), frozenset())}
     where: dict[Expr, list[_Path]] = {}
     for path, (node, _) in around.items():
         where.setdefault(node, []).append(path)
     tried = set()
-    for path, (node, _) in around.items():
+    for path in around if paths is None else [path for path in paths if path in around]:
+        node = around[path][0]
         for cut in range(len(path) + 1):
             chosen = tuple(other + path[cut:] for other in where[around[path[:cut]][0]])
             if chosen not in tried:
