@@ -128,9 +128,10 @@ class Network:
         """Return n_l, a number for a given architecture and ``n[l]`` in general."""
         if self.architecture is None:
             return n[layer]
-        if not 1 <= layer <= self.depth:
+        number = int(layer)
+        if not 1 <= number <= self.architecture.depth:
             raise ValueError(f"expected a layer from 1 to {self.depth}, got {layer}")
-        return Integer(self.architecture.sizes[int(layer) - 1])
+        return Integer(self.architecture.sizes[number - 1])
 
     @property
     def per_sample(self) -> Expr:
@@ -165,15 +166,23 @@ class Network:
 
     def parameters(self) -> tuple[Expr, ...]:
         """Return an entry of every array of weights and biases in the order of p, at a depth in numbers."""
-        found: list[Expr] = []
-        for layer in map(Integer, range(2, int(self.depth) + 1)):
-            j = self.index("j", layer)
-            for term in self.terms(layer):
-                if term.weights is not None and term.weights[1][0] == layer:
-                    letter, lead = term.weights
-                    found.append(letter[(*lead, j, self.index("k", term.source))])
-            if self.bias(layer) == layer:
-                found.append(b[layer, j])
+        return tuple(own for layer in range(2, int(self.depth) + 1) for own in self.parameters_of(layer))
+
+    @cached_property
+    def each_parameter(self) -> tuple[Expr, ...]:
+        """What ``parameters`` returns, each time the same: to be looked at, not to be derived with."""
+        return self.parameters()
+
+    def parameters_of(self, number: int) -> tuple[Expr, ...]:
+        """Return an entry of every array of weights and biases that is a layer's own."""
+        layer, found = Integer(number), []
+        j = self.index("j", layer)
+        for term in self.terms(layer):
+            if term.weights is not None and term.weights[1][0] == layer:
+                letter, lead = term.weights
+                found.append(letter[(*lead, j, self.index("k", term.source))])
+        if self.bias(layer) == layer:
+            found.append(b[layer, j])
         return tuple(found)
 
     def acts_on(self, variable: Expr) -> tuple[Expr, ...]:

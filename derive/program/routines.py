@@ -52,6 +52,7 @@ from derive.quantities import (
     y,
     z,
 )
+from derive.remembered import remembered
 from derive.theorems import curved
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.backpropagation import Derived
@@ -246,7 +247,11 @@ def softmax_equations(network: Network, equation: Equation) -> list[Computed]:
 
 def computed(network: Network, equation: Equation) -> Computed:
     """Write sigma in its stable form and sigma' as it is computed: through a where there is a way, (1.5)."""
+    return Computed(equation, _stable(network, equation.rhs))
 
+
+@remembered
+def _stable(network: Network, rhs: Expr) -> Expr:
     def function(layer: Expr) -> Activation:
         assert network.architecture is not None
         return activation(network.architecture.activations[int(layer) - 2])
@@ -263,11 +268,10 @@ def computed(network: Network, equation: Equation) -> Computed:
     def loss_second(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).curvature().xreplace({Y: target, A: found})
 
-    rhs = equation.rhs
     forms = ((LossPrime, loss_prime), (LossSecond, loss_second), (Sigma, sigma), (SigmaPrime, sigma_prime))
     for letter, form in forms:
         rhs = rhs.replace(letter, form) if rhs.has(letter) else rhs
-    return Computed(equation, rhs)
+    return rhs
 
 
 def computed_cost(network: Network, equation: Equation) -> Computed:

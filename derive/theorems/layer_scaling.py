@@ -88,7 +88,7 @@ def layered_step(network: Network, rows: Sequence[Derived], lean: LeanStep) -> L
 
 def layers_of(network: Network) -> list[int]:
     """Return the layers that have parameters of their own."""
-    return sorted({layer_of(parameter) for parameter in network.parameters()})
+    return sorted({layer_of(parameter) for parameter in network.each_parameter})
 
 
 def layer_of(parameter: Expr) -> int:
@@ -104,7 +104,7 @@ def entries_of(rows: Sequence[Derived], layer: int) -> list[Equation]:
 
 def count_of(network: Network, layer: int) -> Expr:
     """Return how many parameters are a layer's own."""
-    own = [parameter for parameter in network.parameters() if layer_of(parameter) == layer]
+    own = network.parameters_of(layer)
     return Add(*(Mul(*(index.upper for index in neurons_of(parameter))) for parameter in own))
 
 
@@ -128,10 +128,8 @@ def mean_square(meanings: Meanings, rows: Sequence[Equation], part: Equation, co
 
 def mean_of_columns(network: Network, layer: int) -> Equation:
     """Return (5.53) from the squared norms of the columns themselves."""
-    sums = []
-    for parameter in network.parameters():
-        if layer_of(parameter) == layer:
-            sums.append(total(over(COLUMN, parameter), *neurons_of(parameter)))
+    own = network.parameters_of(layer)
+    sums = [total(over(COLUMN, parameter), *neurons_of(parameter)) for parameter in own]
     return Equation("5.53", "mean square of a layer", square[layer], Add(*sums) / count_of(network, layer))
 
 

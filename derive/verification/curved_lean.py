@@ -95,7 +95,7 @@ class CurvedGramEntries(CurvedStepEntries):
             if isinstance(lhs, Partial):
                 letter = known(plainly(derived.equation), lambda q: indices_of(self.axes(q)[1])).letter
                 back[array_of(lhs.v)] = letter
-        self._letters["h"] = [back[array_of(parameter)] for parameter in proof.network.parameters()]
+        self._letters["h"] = [back[array_of(parameter)] for parameter in proof.network.each_parameter]
         run.before[GRAM, "pull_back"] = lambda frame: self.meant(frame, "blocks", "h")
         run.after[GRAM, "pull_back"] = lambda frame: self.filled(frame, "blocks", "h")
 
@@ -241,7 +241,9 @@ class CurvedRowEntries(CurvedStepEntries):
                     plainly(derived.equation), lambda q: indices_of(curved_samples_last(q)[1])
                 ).letter
                 found[array_of(lhs.v)] = letter
-        self._letters["rows"] = [found[array_of(parameter)] for parameter in self.proof.network.parameters()]
+        self._letters["rows"] = [
+            found[array_of(parameter)] for parameter in self.proof.network.each_parameter
+        ]
         self.run.before[NORMAL, "columns"] = lambda frame: self.meant(frame, "rows", "rows")
         self.run.after[NORMAL, "columns"] = lambda frame: self.filled(frame, "rows", "rows")
         yield NORMAL, "Columns.sums", lambda: self.sums(None)

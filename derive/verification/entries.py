@@ -74,7 +74,7 @@ class Entries:
 
     def _letters_of(self, kind: str) -> list[Expr]:
         """Return the letter of each parameter, or of the derivative in it, in the order of p."""
-        parameters = self.proof.network.parameters()
+        parameters = self.proof.network.each_parameter
         if kind == "parameter":
             return [_of_parameter(parameter) for parameter in parameters]
         rows = {"g": self.proof.mean, "J": self.proof.output}

@@ -169,6 +169,7 @@ def array_equations(proof: Proof) -> list[Computed]:
     return [*forward_equations(network), *cost, *derived, *steps]
 
 
+@remembered
 def known(item: Computed, axes: Callable[[Expr], tuple[Index, ...]] | None = None) -> Known:
     """Read an equation in canonical indices, its right-hand side as code is read.
 
@@ -189,7 +190,7 @@ def _key(expr: Expr) -> str:
 
 def _of_single_ranges(expr: Expr) -> Expr:
     """Put 1 for every index that has no other value: two of them are then equal, and a sum has one term."""
-    if not any(_single(index) for index in expr.atoms(Index)):
+    if not _has_single(expr):
         return expr
     single = {index: Integer(1) for index in expr.free_symbols if _single(index)}
     if single:
@@ -202,6 +203,11 @@ def _of_single_ranges(expr: Expr) -> Expr:
         body = _of_single_ranges(expr.function.xreplace(names))
         return expr.func(body, *kept) if kept else body
     return expr.func(*(_of_single_ranges(arg) for arg in expr.args))
+
+
+@remembered
+def _has_single(expr: Expr) -> bool:
+    return _single(expr) or any(map(_has_single, expr.args))
 
 
 def _single(index: Expr) -> bool:

@@ -59,7 +59,7 @@ class LayeredEntries(LeanEntries):
     def letters(self, kind: dict[Any, Any]) -> list[Expr]:
         """Return a letter for each block of p, in canonical indices."""
         found = []
-        for parameter in self.proof.network.parameters():
+        for parameter in self.proof.network.each_parameter:
             letter, lead = array_of(parameter)
             places = (place(k, index.upper) for k, index in enumerate(parameter.indices[len(lead) :]))
             found.append(over(kind, letter[(*lead, *places)]))

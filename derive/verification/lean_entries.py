@@ -192,7 +192,7 @@ class GramEntries(LeanEntries):
             if isinstance(lhs, Partial):
                 letter = known(plainly(derived.equation), lambda q: indices_of(outputs_first(q)[1])).letter
                 found[array_of(lhs.v)] = letter
-        self._letters["h"] = [found[array_of(parameter)] for parameter in self.proof.network.parameters()]
+        self._letters["h"] = [found[array_of(parameter)] for parameter in self.proof.network.each_parameter]
         self.run.before[("gram_step.py", "pull_back")] = lambda frame: self.meant(frame, "step", "h")
         self.run.after[("gram_step.py", "pull_back")] = lambda frame: self.filled(frame, "step", "h")
 
@@ -332,7 +332,9 @@ class RowEntries(LeanEntries):
             if isinstance(lhs, Partial):
                 letter = known(plainly(derived.equation), lambda q: indices_of(samples_last(q)[1])).letter
                 found[array_of(lhs.v)] = letter
-        self._letters["rows"] = [found[array_of(parameter)] for parameter in self.proof.network.parameters()]
+        self._letters["rows"] = [
+            found[array_of(parameter)] for parameter in self.proof.network.each_parameter
+        ]
         self.run.before[("normal_step.py", "columns")] = lambda frame: self.meant(frame, "rows", "rows")
         self.run.after[("normal_step.py", "columns")] = lambda frame: self.filled(frame, "rows", "rows")
         yield ("normal_step.py", "Columns.sums", self.sums)
