@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sympy import Expr, Indexed, KroneckerDelta, Sum
 
 from derive.evaluation import Definitions, Problem, same_value
-from derive.quantities import Partial, free
+from derive.quantities import Partial, free, summed
 from derive.replay.case import Case, Rewriting
 from derive.replay.names import apart, cut_short, key, same
 from derive.replay.near import near
@@ -196,4 +196,4 @@ def _put(expr: Expr, paths: Sequence[_Path], new: Expr) -> Expr:
     args = list(expr.args)
     for head in {path[0] for path in paths}:
         args[head] = _put(args[head], [path[1:] for path in paths if path[0] == head], new)
-    return expr.func(*args)
+    return summed(*args) if type(expr) is Sum else expr.func(*args)

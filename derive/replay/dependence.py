@@ -14,7 +14,7 @@ from derive.quantities import Index, L, N, Partial, a, b, w, x, z
 def quantities(expr: Expr) -> Iterator[Expr]:
     """List the entries and symbols whose values an expression is made of."""
     if isinstance(expr, (Indexed, Symbol)):
-        if not expr.is_integer:
+        if not getattr(expr, "base", expr).is_integer:
             yield expr
     elif isinstance(expr, (Sum, Partial)):  # not the ranges, not the variable
         yield from quantities(expr.args[0])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cache
 
-from sympy import Add, Expr, KroneckerDelta, Mul, Sum, Tuple, srepr, sympify
+from sympy import Add, Expr, KroneckerDelta, Mul, Sum, Tuple, srepr
 
 from derive.quantities import Index, exchanged, summed
 from derive.remembered import remembered
@@ -19,15 +18,16 @@ def same(left: Expr, right: Expr) -> bool:
 @remembered
 def cut_short(expr: Expr) -> tuple[Expr, ...]:
     """Return what a sum runs over that is no Index, or not over the whole range of it."""
-    limits = (limit for node in expr.atoms(Sum) for limit in node.limits)
-    return tuple(
-        limit[0] for limit in limits if not isinstance(limit[0], Index) or limit[1:] != (1, limit[0].upper)
-    )
+    found = [index for arg in expr.args for index in cut_short(arg)]
+    for index, *ends in expr.limits if isinstance(expr, Sum) else ():
+        if not isinstance(index, Index) or ends != [1, index.upper]:
+            found.append(index)
+    return tuple(found)
 
 
 def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
     """Rename every bound index that is free or bound further out, so that no rule can capture one."""
-    if not expr.has(Sum):
+    if not _has_sum(expr):
         return expr
     if not isinstance(expr, Sum):
         return expr.func(*(apart(arg, scope, fresh) for arg in expr.args))
@@ -41,6 +41,11 @@ def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
         limits.append(Tuple(name, lower, upper))
     body = expr.function if all(old is new for old, new in names.items()) else exchanged(expr.function, names)
     return summed(apart(body, scope, fresh), *reversed(limits))
+
+
+@remembered
+def _has_sum(expr: Expr) -> bool:
+    return isinstance(expr, Sum) or any(map(_has_sum, expr.args))
 
 
 @remembered
@@ -59,12 +64,13 @@ def key(expr: Expr, bound: tuple[Expr, ...]) -> str:
             bound = (*bound, index)
         return f"Sum[{','.join(ranges)}]({key(expr.function, bound)})"
     if isinstance(expr, (Add, Mul)):  # sums and products that differ only in the names of bound indices merge
-        merged: Counter[str] = Counter()
+        merged: dict[str, Expr] = {}
         word = [arg for arg in expr.args if not arg.is_commutative] if isinstance(expr, Mul) else []
         for arg in (arg for arg in expr.args if arg not in word):
             count, rest = arg.as_coeff_Mul() if isinstance(expr, Add) else arg.as_base_exp()[::-1]
-            merged[key(rest, bound)] += count
-        counted = sorted(f"{part}:{key(sympify(count), bound)}" for part, count in merged.items() if count)
+            spelled = key(rest, bound)
+            merged[spelled] = merged[spelled] + count if spelled in merged else count
+        counted = sorted(f"{part}:{key(count, bound)}" for part, count in merged.items() if count)
         return f"{name}({','.join(counted)};{'.'.join(key(letter, bound) for letter in word)})"
     keys = [key(arg, bound) for arg in expr.args]
     return f"{name}({','.join(sorted(keys) if isinstance(expr, KroneckerDelta) else keys)})"

@@ -22,10 +22,11 @@ from sympy import (
     Rational,
     Sum,
     Symbol,
+    Tuple,
 )
 
 from derive.evaluation import Definitions
-from derive.quantities import Direct, Index, L, Partial, a, free, kronecker, l, z
+from derive.quantities import Direct, Index, L, Partial, a, free, kronecker, l, summed, z
 from derive.replay.algebra import equal_multiplied_out, one_premise
 from derive.replay.case import Case, Rewriting, label
 from derive.replay.chain import chain
@@ -74,7 +75,7 @@ def _constant(node: Expr, case: Case) -> Iterator[Expr]:
         for inner, outer in _cuts(node.limits):
             bound, factors = {limit[0] for limit in inner}, Mul.make_args(node.function)
             for c, f in _splits([arg for arg in factors if not free(arg) & bound], node.function):
-                yield _summed(c * Sum(f, *inner), outer)
+                yield _summed(c * _summed(f, inner), outer)
 
 
 def _product(node: Expr, case: Case) -> Iterator[Expr]:
@@ -162,7 +163,7 @@ def _holding(rule: Rewriting) -> Rewriting:
 
     def careful(node: Expr, case: Case) -> Iterator[Expr]:
         for new in rule(node, case):
-            inner = (part for part in new.atoms(Direct) if isinstance(node, Direct))
+            inner = new.atoms(Direct) if isinstance(node, Direct) else ()
             if not any(is_held(part.f, part.v) for part in inner):
                 yield new
 
@@ -237,4 +238,4 @@ def _cuts(limits: Sequence[Expr]) -> Iterator[tuple[Sequence[Expr], Sequence[Exp
 
 
 def _summed(body: Expr, limits: Sequence[Expr]) -> Expr:
-    return Sum(body, *limits) if limits else body
+    return summed(body, *(Tuple(*limit) for limit in limits)) if limits else body
