@@ -8,6 +8,7 @@ neuron k of layer l-1. Layers are numbered 1..L, as in Higham & Higham.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cmp_to_key
 from typing import Any
 
 from sympy import (
@@ -27,11 +28,13 @@ from sympy import (
     nan,
     sympify,
 )
+from sympy.core.basic import Basic
 from sympy.core.relational import Relational
 
 from derive.remembered import remembered
 
 ONE = Integer(1)
+_IN_ORDER = cmp_to_key(Basic.compare)  # SymPy's order of terms and factors
 
 
 class Index(Dummy):
@@ -84,20 +87,56 @@ def free(expr: Expr) -> frozenset[Expr]:
 
 
 def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
-    """Return ``expr.xreplace(names)``, without the search for cases that SymPy makes in each sum."""
+    """Return ``expr.xreplace(names)``, without the search for cases that SymPy makes in each sum.
+
+    Where indices that the expression does not have are put for others, one for one, nothing can merge or
+    cancel that has not done so: products and sums are then put in order and not simplified again.
+    """
+    new = set(names.values())
+    one_for_one = len(new) == len(names) and all(map(_is_index, (*names, *new)))
+    return _exchanged(expr, names, one_for_one and new.isdisjoint(_indices(expr)))
+
+
+def _exchanged(expr: Expr, names: Mapping[Expr, Expr], fresh: bool) -> Expr:
     found = names.get(expr)
     if found is not None:
         return found
     old = expr.args
     if not old:
         return expr
-    new = [exchanged(arg, names) for arg in old]
+    new = [_exchanged(arg, names, fresh) for arg in old]
     if all(one is other for one, other in zip(new, old, strict=True)):
         return expr
     kind = type(expr)
     if kind is Sum:
         return summed(*new)
-    return kronecker(*new) if kind is KroneckerDelta else expr.func(*new)
+    if kind is KroneckerDelta:
+        return kronecker(*new)
+    return _put_together(expr, new) if fresh else expr.func(*new)
+
+
+def _put_together(old: Expr, new: list[Expr]) -> Expr:
+    """Return what SymPy makes of the arguments of an expression in which only indices have other names."""
+    kind = type(old)
+    if kind is Pow and type(new[0]) is Add and type(new[1]) is Integer:
+        made = Expr.__new__(Pow, *new)
+        made.is_commutative = old.is_commutative
+        return made
+    number = new[0].is_Number
+    if kind not in (Add, Mul) or not old.is_commutative or (number and len(new) == 2 and new[1].is_Add):
+        return old.func(*new)
+    rest = sorted(new[1:] if number else new, key=_IN_ORDER)
+    return kind._from_args([*new[:1], *rest] if number else rest, True)
+
+
+def _is_index(expr: Expr) -> bool:
+    return isinstance(expr, Index)
+
+
+@remembered
+def _indices(expr: Expr) -> frozenset[Expr]:
+    """Return every index in an expression, bound or not."""
+    return frozenset({expr} if _is_index(expr) else ()).union(*map(_indices, expr.args))
 
 
 def summed(body: Expr, *limits: Tuple) -> Expr:

@@ -35,6 +35,7 @@ from sympy.logic.boolalg import BooleanFalse, BooleanTrue
 
 from derive.activations.functions import Above, Z
 from derive.errors import NotProvedError
+from derive.remembered import remembered
 
 CASES = (Abs, Max, Min, Piecewise, Above)
 MAX_BREAKS = 40
@@ -196,7 +197,8 @@ def _assumed_sign(g: Expr, region: Region) -> int:
     return 0
 
 
-def _roots(g: Expr) -> list[Expr] | None:
+@remembered
+def _roots(g: Expr) -> tuple[Expr, ...] | None:
     """Return the real roots of a polynomial; None for anything else."""
     try:
         polynomial = Poly(g, Z).monic()
@@ -205,7 +207,7 @@ def _roots(g: Expr) -> list[Expr] | None:
     if polynomial.has(*CASES) or any(c.has(Z) for c in polynomial.coeffs()):
         return None
     if degree(polynomial) == 1:
-        return [-polynomial.TC()] if polynomial.TC() else [Integer(0)]
+        return (-polynomial.TC(),) if polynomial.TC() else (Integer(0),)
     if degree(polynomial) > MAX_DEGREE or not all(c.is_Rational for c in polynomial.coeffs()):
         return None
-    return list(real_roots(Poly(polynomial.all_coeffs(), Z, domain="QQ")))
+    return tuple(real_roots(Poly(polynomial.all_coeffs(), Z, domain="QQ")))

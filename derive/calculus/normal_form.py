@@ -228,8 +228,11 @@ def _refine(
     factors: Factors, colours: dict[Index, str], names: dict[Index, str], depth: int
 ) -> dict[Index, str]:
     """Split colours by the factors in which an index stands, until nothing splits any more."""
+    if len(set(colours.values())) == len(colours):
+        return colours
+    held = [(atom, power, _indices(atom)) for atom, power in factors]
     occurrences = {
-        index: [(atom, power) for atom, power in factors if index in _indices(atom)] for index in colours
+        index: [(atom, power) for atom, power, inside in held if index in inside] for index in colours
     }
     while len(set(colours.values())) < len(colours):
         signatures = {}
