@@ -86,6 +86,22 @@ def free(expr: Expr) -> frozenset[Expr]:
     return frozenset(expr.free_symbols)
 
 
+def is_number(expr: Expr) -> bool:
+    """Return ``expr.is_number``, without building the bodies of sums anew."""
+    if isinstance(expr, Sum):
+        return not free(expr)
+    if isinstance(expr, (Add, Mul, Pow)):
+        return all(map(is_number, expr.args))
+    return bool(expr.is_number)
+
+
+@remembered
+def bound(expr: Expr) -> frozenset[Expr]:
+    """Return the indices of all sums in an expression."""
+    own = (limit[0] for limit in expr.limits) if isinstance(expr, Sum) else ()
+    return frozenset(own).union(*map(bound, expr.args))
+
+
 def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
     """Return ``expr.xreplace(names)``, without the search for cases that SymPy makes in each sum.
 

@@ -6,7 +6,7 @@ from itertools import product
 
 from sympy import Add, Expr, Function, Integer, Mul, Pow, Sum, Symbol
 
-from derive.quantities import Index, total
+from derive.quantities import Index, bound, exchanged, total
 
 
 class _Total(Function):
@@ -15,7 +15,7 @@ class _Total(Function):
 
 def expanded(expr: Expr) -> Expr:
     """Return a sum of products, each under its own sums; only factors that are not sums are left whole."""
-    return Add(*(total(body, *bound) for body, bound in _terms(expr)))
+    return Add(*(total(body, *own) for body, own in _terms(expr)))
 
 
 def _terms(expr: Expr) -> list[tuple[Expr, tuple[Index, ...]]]:
@@ -27,14 +27,14 @@ def _terms(expr: Expr) -> list[tuple[Expr, tuple[Index, ...]]]:
         return _multiplied([_terms(expr.base) for _ in range(int(expr.exp))])
     if isinstance(expr, Sum):
         fresh = {index: Index(index.name, upper) for index, _, upper in expr.limits}
-        bound = tuple(fresh[index] for index, _, _ in reversed(expr.limits))
-        return [(body, bound + inner) for body, inner in _terms(expr.function.xreplace(fresh))]
+        own = tuple(fresh[index] for index, _, _ in reversed(expr.limits))
+        return [(body, own + inner) for body, inner in _terms(exchanged(expr.function, fresh))]
     return [(expr, ())]
 
 
 def _multiplied(factors: list[list[tuple[Expr, tuple[Index, ...]]]]) -> list[tuple[Expr, tuple[Index, ...]]]:
     return [
-        (Mul(*(body for body, _ in choice)), tuple(index for _, bound in choice for index in bound))
+        (Mul(*(body for body, _ in choice)), tuple(index for _, own in choice for index in own))
         for choice in product(*factors)
     ]
 
@@ -46,7 +46,7 @@ def alike(left: Expr, right: Expr) -> bool:
 
 def _by_depth(expr: Expr, depth: int) -> Expr:
     """Name every bound index by how deep it is bound."""
-    if not expr.has(Sum):
+    if not bound(expr):
         return expr
     if not isinstance(expr, Sum):
         return expr.func(*(_by_depth(arg, depth) for arg in expr.args))
@@ -55,4 +55,4 @@ def _by_depth(expr: Expr, depth: int) -> Expr:
         names[index] = Symbol(f"#{depth}")
         depth += 1
     ranges = [upper for _, _, upper in expr.limits]
-    return _Total(_by_depth(expr.function.xreplace(names), depth), *ranges)
+    return _Total(_by_depth(exchanged(expr.function, names), depth), *ranges)

@@ -41,6 +41,7 @@ from derive.quantities import (
     Rho,
     Sigma,
     SigmaPrime,
+    bound,
     exchanged,
     free,
     kronecker,
@@ -229,7 +230,7 @@ def fresh_bound(expr: Expr, taken: Set[Expr]) -> Expr:
     if isinstance(expr, Sum):
         clashing = [index for index in expr.variables if index in taken]
         expr = exchanged(expr, {index: Index(index.name, index.upper) for index in clashing})
-    if not expr.has(Sum):
+    if bound(expr).isdisjoint(taken):
         return expr
     return expr.func(*(fresh_bound(arg, taken) for arg in expr.args))
 
@@ -243,7 +244,7 @@ def tidy_sum(node: Sum) -> tuple[Rule, Expr] | None:
     if body == 0:
         return CONSTANT, Integer(0)
     if isinstance(body, Add) and body.has(KroneckerDelta):
-        return LINEARITY, Add(*(Sum(term, *limits) for term in body.args))
+        return LINEARITY, Add(*(summed(term, *limits) for term in body.args))
     factors = Mul.make_args(body)
     for limit in limits:
         for factor in factors:
@@ -255,13 +256,13 @@ def tidy_sum(node: Sum) -> tuple[Rule, Expr] | None:
                     rest = fresh_bound(Mul(*(f for f in factors if f is not factor)), {index, other})
                     rest = exchanged(rest, {index: other})
                     left = [other_limit for other_limit in limits if other_limit is not limit]
-                    return COLLAPSE, Sum(rest, *left) if left else rest
+                    return COLLAPSE, summed(rest, *left) if left else rest
     innermost, *outer = limits
     outside = [f for f in factors if f != 1 and innermost[0] not in free(f)]
     if outside:
-        inside = Sum(Mul(*(f for f in factors if f not in outside)), innermost)
+        inside = summed(Mul(*(f for f in factors if f not in outside)), innermost)
         moved = Mul(*outside) * inside
-        return CONSTANT, Sum(moved, *outer) if outer else moved
+        return CONSTANT, summed(moved, *outer) if outer else moved
     return None
 
 

@@ -40,7 +40,7 @@ from derive.program.operations import (
     reciprocal,
 )
 from derive.program.statements import Axes, Operand, Program, Scalar, Statement, View
-from derive.quantities import Greatest, Index
+from derive.quantities import Greatest, Index, is_number
 
 Naming = Callable[[Expr], tuple[str, tuple[Expr, ...]]]
 """Names the array of an indexed quantity and tells which of its arguments are axes."""
@@ -121,7 +121,7 @@ class Lowering:
 
     def _emit(self, expr: Expr, into: Ref | None = None) -> Ref | Scalar:
         """Compute an expression, into the given array if there is one."""
-        if (isinstance(expr, Symbol) and not isinstance(expr, Index)) or expr.is_number:
+        if (isinstance(expr, Symbol) and not isinstance(expr, Index)) or is_number(expr):
             return Scalar(expr)
         if isinstance(expr, Indexed):
             name, axes = self.naming(expr)

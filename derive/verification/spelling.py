@@ -27,7 +27,7 @@ from sympy import (
 from sympy.codegen.cfunctions import hypot
 
 from derive.activations.functions import Above, NormalCdf, expm1, log1p
-from derive.quantities import Greatest, Partial, summed
+from derive.quantities import Greatest, Partial, is_number, summed
 from derive.remembered import remembered
 from derive.verification.calls import ELEMENTWISE
 from derive.verification.functions import (
@@ -65,7 +65,7 @@ def as_code(expr: Expr) -> Expr:
         return constant(expr)
     if isinstance(expr, (Indexed, Partial)) or not expr.args:
         return expr
-    if getattr(expr, "is_number", False):
+    if isinstance(expr, Expr) and is_number(expr):
         return constant(expr)
     if getattr(expr, "is_Relational", False):
         return relation(type(expr).__name__, *(as_code(arg) for arg in expr.args))
@@ -96,8 +96,8 @@ def as_code(expr: Expr) -> Expr:
 
 def _product(expr: Mul) -> Expr:
     """Round the constants of a product at once, as they are printed."""
-    numbers = [arg for arg in expr.args if arg.is_number]
-    rest = [as_code(arg) for arg in expr.args if not arg.is_number]
+    numbers = [arg for arg in expr.args if is_number(arg)]
+    rest = [as_code(arg) for arg in expr.args if not is_number(arg)]
     return Mul(constant(Mul(*numbers)), *rest)
 
 
