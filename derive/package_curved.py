@@ -9,7 +9,7 @@ from typing import Any
 from derive.architecture import Parameter
 from derive.equation import Equation
 from derive.network import Network
-from derive.package_lean import _call, _kept, _sizes, _slot_sizes, _touches
+from derive.package_lean import _call, _kept, _sizes, _slot_sizes, _touched
 from derive.package_parts import function, memory_of, others, shape_code, spare_arrays
 from derive.printers.numpy import special_functions
 from derive.printers.text import equation_text
@@ -148,9 +148,10 @@ def _gram(
     axes, slots = lean.gram.axes, lean.gram.slots
     square = [name for name in slots if axes[name].count("n") > 1]
     plain = [name for name in slots if name not in square]
-    ahead = (lean.gram, lean.along, lean.bend)
-    work = [name for name in plain if any(_touches(routine, name) for routine in ahead)]
-    back = [name for name in plain if _touches(lean.pull_back, name)]
+    ahead = _touched(lean.gram) | _touched(lean.along) | _touched(lean.bend)
+    in_back = _touched(lean.pull_back)
+    work = [name for name in plain if name in ahead]
+    back = [name for name in plain if name in in_back]
     lent = [("weights", names), ("activations", activations)]
     by_work, by_square = ("work", work), ("squares", square)
     gram = function(lean.gram, [*lent, by_work, by_square], fills=("r",))

@@ -30,8 +30,9 @@ def lean_contexts(
     lent = [("weights", names), ("activations", activations)]
     axes, slots = lean.gram.axes, lean.gram.slots
     square = [name for name in slots if axes[name].count("n") > 1]
-    gram_work = [name for name in slots if name not in square and _touches(lean.gram, name)]
-    back_work = [name for name in slots if name not in square and _touches(lean.pull_back, name)]
+    in_gram, in_back = _touched(lean.gram), _touched(lean.pull_back)
+    gram_work = [name for name in slots if name not in square and name in in_gram]
+    back_work = [name for name in slots if name not in square and name in in_back]
     kept_slots = [entries(routines.propagate.axes[name]) for name in (*activations, *spare)]
     lean_steps = replace(lean.gram, slots={name: slot for name, slot in slots.items() if name not in square})
     layers = layers_contexts(proof, routines, names)
@@ -127,8 +128,8 @@ def lean_contexts(
     }
 
 
-def _touches(routine: Routine, name: str) -> bool:
-    return any(name in (*s.reads, s.target.array) for s in routine.statements)
+def _touched(routine: Routine) -> set[str]:
+    return {name for s in routine.statements for name in (*s.reads, s.target.array)}
 
 
 def _sizes(sizes: list[int], indent: int) -> str:

@@ -6,7 +6,19 @@ from functools import cache
 from itertools import permutations
 
 import pytest
-from sympy import Expr, Integer, KroneckerDelta, Max, Piecewise, Sum, Tuple, exp, nan, srepr
+from sympy import (
+    Expr,
+    Integer,
+    KroneckerDelta,
+    Max,
+    Piecewise,
+    Sum,
+    Tuple,
+    exp,
+    nan,
+    preorder_traversal,
+    srepr,
+)
 
 from derive import Architecture, prove
 from derive.calculus.derivation import Step
@@ -17,9 +29,11 @@ from derive.quantities import (
     Partial,
     Sigma,
     a,
+    bound,
     delta,
     exchanged,
     free,
+    is_number,
     kronecker,
     summed,
     w,
@@ -54,6 +68,26 @@ def test_every_step_has_the_same_look_with_other_indices_as_sympy_gives_it() -> 
         found = exchanged(step.before, names)
         assert srepr(found) == srepr(step.before.xreplace(names))
         assert found.is_commutative
+
+
+def test_numbers_and_bound_indices_of_every_step_are_those_that_sympy_finds() -> None:
+    for step in steps():
+        for part in preorder_traversal(step.before):
+            if isinstance(part, Expr):
+                assert is_number(part) == part.is_number
+        inside = {index for part in step.before.atoms(Sum) for index in part.variables}
+        assert bound(step.before) == inside
+
+
+def test_indices_that_are_there_already_make_terms_and_factors_merge() -> None:
+    body = w[2, J, K] * z[1, R, K] - w[2, M, K] * z[1, R, K]
+    assert exchanged(body, {J: M}) == 0
+    assert exchanged(z[1, R, J] * z[1, R, K], {J: K}) == z[1, R, K] ** 2
+    fresh = Index("q", Integer(3)), Index("p", Integer(3))
+    both = dict(zip((J, K), fresh, strict=True))
+    for expr in (body, 2 * body**2, 3 + body, body / (1 + z[1, R, K]), Sigma(Integer(2), body), -body):
+        found, wanted = exchanged(expr, both), expr.xreplace(both)
+        assert (found, found.args, srepr(found)) == (wanted, wanted.args, srepr(wanted))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from sympy import (
     Abs,
@@ -89,6 +90,7 @@ class Lowering:
         self._equation: Equation
         self._order: tuple[Index, ...] = ()
         self._known: dict[Expr, Ref | Scalar] = {}
+        self._seen = self._taken = 0  # of the program's arrays, and how many of them begin with t
 
     def lower(self, what: Computed) -> None:
         """Append the statements that compute the left-hand side."""
@@ -415,8 +417,10 @@ class Lowering:
         return View(value.name) if isinstance(value, Ref) else value
 
     def _fresh(self, axes: tuple[Index, ...]) -> str:
-        taken = sum(name.startswith("t") for name in self.program.axes)
-        name = f"t{taken + 1}"
+        for name in islice(self.program.axes, self._seen, None):
+            self._taken += name.startswith("t")
+        self._seen = len(self.program.axes)
+        name = f"t{self._taken + 1}"
         self._declare(name, axes)
         return name
 
