@@ -36,6 +36,7 @@ from derive.quantities import (
     delta,
     n,
     omega,
+    squared_difference,
     total,
     u,
     w,
@@ -371,7 +372,7 @@ def half_square(network: Network, i: Expr) -> Expr:
     """Return 1/2 sum_j (y_ij - a[L]_ij)^2, the quadratic cost of sample i, perhaps weighted."""
     j = network.index("j", network.depth)
     share = network.share(j)
-    return Rational(1, 2) * _shared(share, (y[i, j] - a[network.depth, i, j]) ** 2, j)
+    return Rational(1, 2) * _shared(share, squared_difference(y[i, j], a[network.depth, i, j]), j)
 
 
 def sample_loss(network: Network, i: Expr) -> Expr:

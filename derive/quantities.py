@@ -16,6 +16,7 @@ from sympy import (
     Dummy,
     Expr,
     Function,
+    Indexed,
     IndexedBase,
     Integer,
     KroneckerDelta,
@@ -135,14 +136,23 @@ def _put_together(old: Expr, new: list[Expr]) -> Expr:
     """Return what SymPy makes of the arguments of an expression in which only indices have other names."""
     kind = type(old)
     if kind is Pow and type(new[0]) is Add and type(new[1]) is Integer:
-        made = Expr.__new__(Pow, *new)
-        made.is_commutative = old.is_commutative
-        return made
+        return _power(*new)
     number = new[0].is_Number
     if kind not in (Add, Mul) or not old.is_commutative or (number and len(new) == 2 and new[1].is_Add):
         return old.func(*new)
     rest = sorted(new[1:] if number else new, key=_IN_ORDER)
     return kind._from_args([*new[:1], *rest] if number else rest, True)
+
+
+def squared_difference(u: Indexed, v: Indexed) -> Expr:
+    """Return (u - v)^2 of two different letters, without asking SymPy whether one of them is infinite."""
+    return _power(u - v, Integer(2))
+
+
+def _power(base: Expr, exponent: Expr) -> Expr:
+    made = Expr.__new__(Pow, base, exponent)
+    made.is_commutative = base.is_commutative
+    return made
 
 
 def _is_index(expr: Expr) -> bool:

@@ -35,8 +35,10 @@ from derive.quantities import (
     free,
     is_number,
     kronecker,
+    squared_difference,
     summed,
     w,
+    y,
     z,
 )
 
@@ -88,6 +90,13 @@ def test_indices_that_are_there_already_make_terms_and_factors_merge() -> None:
     for expr in (body, 2 * body**2, 3 + body, body / (1 + z[1, R, K]), Sigma(Integer(2), body), -body):
         found, wanted = exchanged(expr, both), expr.xreplace(both)
         assert (found, found.args, srepr(found)) == (wanted, wanted.args, srepr(wanted))
+
+
+def test_the_square_of_a_difference_is_the_one_that_sympy_makes() -> None:
+    for u, v in permutations((y[R, K], a[2, R, K], z[1, R, K]), 2):
+        found, wanted = squared_difference(u, v), (u - v) ** 2
+        assert (found, found.args, hash(found)) == (wanted, wanted.args, hash(wanted))
+        assert found.is_commutative
 
 
 @pytest.mark.parametrize(
