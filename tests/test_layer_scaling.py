@@ -236,6 +236,12 @@ def verified() -> tuple[Proof, Verifier, dict[str, str]]:
     return proof, Verifier(proof), render(proof)
 
 
+@pytest.mark.parametrize("text", ["1-1-1+W1", "3-4:tanh-3:tanh-2:linear+W1,no-bias"])
+def test_two_blocks_of_a_layer_that_look_alike_hinder_no_proof(text: str) -> None:
+    proof = prove(Architecture.parse(text), brute_force=False)  # W and U have one shape, and one scale
+    assert Verifier(proof).verify(render(proof)).findings == ()
+
+
 def test_what_is_emitted_for_the_layers_is_proved() -> None:
     _, verifier, files = verified()
     report = verifier.verify(files)

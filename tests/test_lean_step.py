@@ -330,6 +330,13 @@ def test_a_whole_step_is_verified(old: str, new: str) -> None:
     assert [finding.file for finding in found] == ["damped.py"]
 
 
+@pytest.mark.parametrize("text", ["1-2-2-2:exp+2,no-bias", "1-1-1-1:exp+2+W1"])
+def test_an_output_slope_alone_on_a_diagonal_stands_as_its_rows_do(text: str) -> None:
+    proof = prove(Architecture.parse(text), brute_force=False)  # s'(z[L]) = a[L], (N, n_L) in (n_L, N, n_l)
+    assert verify_files(render(proof), proof).holds
+    check_gram(text, 5)
+
+
 @pytest.mark.parametrize("text", ["2-3:linear-1:linear", "2-3:tanh-2:linear-2:linear"])
 def test_linear_layers_above_each_other_are_verified_and_right(text: str) -> None:
     proof = prove(Architecture.parse(text), brute_force=False)

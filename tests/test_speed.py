@@ -91,7 +91,7 @@ def test_no_pass_adds_an_array_that_grows_with_the_widths(text: str) -> None:
     plain, fast = routines_of(text), faster(routines_of(text))
     for before, after in ((plain.propagate, fast.propagate), (plain.backpropagate, fast.backpropagate)):
         assert {name for name in after.axes if name not in before.axes} <= {ONES}
-        assert after.slots.items() <= before.slots.items()
+        assert after.slots.keys() <= before.slots.keys()
 
 
 # -- products --------------------------------------------------------------------------------------------
@@ -179,6 +179,14 @@ def test_the_slope_of_tanh_takes_three_calls_a_layer() -> None:
 def test_no_memory_is_kept_for_the_factor_that_is_gone() -> None:
     memory = contexts(proved("8-32:tanh-32:tanh-1:linear"))["gradient.py"]["memory"]
     assert memory.slots == "(32, 32, 32, 1)"
+
+
+def test_a_slot_for_the_factor_alone_goes_with_it() -> None:
+    proof = proved("2-2:silu,no-bias-2:softsign=W2T+W1-2:softplus+1-1:tanh+W1")
+    slots = faster(assemble(proof)).backpropagate.slots
+    assert len(assemble(proof).backpropagate.slots) > len(slots)
+    assert set(slots.values()) == set(range(len(set(slots.values()))))
+    assert " 0" not in contexts(proof)["gradient.py"]["memory"].slots
 
 
 def test_a_factor_that_is_read_again_is_left_alone() -> None:

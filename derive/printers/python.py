@@ -115,7 +115,7 @@ def assignment_line(assignment: Assignment) -> str:
     """Print one assignment; a parameter that moves is printed like any other."""
     code = _code(assignment.value, Symbol(assignment.name))
     enclosed = (Above, Max, Min, NormalCdf, Pow)  # printed in parentheses of their own
-    alone = isinstance(assignment.value, enclosed) and code[0] == "("
+    alone = isinstance(assignment.value, enclosed) and code[0] + code[-1] == "()"
     return f"{assignment.name} = {code[1:-1] if alone else code}"
 
 

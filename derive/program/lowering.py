@@ -348,7 +348,8 @@ class Lowering:
         self._append("fill", View(target.name), (Scalar(Integer(0)),))
         delta = self._result_delta(expr)
         value = self._emit(self._beside(delta, expr))
-        self._append("copyto", self._on_diagonal(target, delta), (self._as_operand(value),), updates=True)
+        filled = self._along_diagonal(value, target, delta)
+        self._append("copyto", self._on_diagonal(target, delta), (filled,), updates=True)
         return target
 
     def _tied(self, delta: KroneckerDelta) -> tuple[Index, Index]:
@@ -367,8 +368,14 @@ class Lowering:
         delta = self._result_delta(term)
         added = self._emit(self._beside(delta, term))
         view = self._on_diagonal(value, delta)
-        self._append("add", view, (view, self._as_operand(added)), updates=True)
+        self._append("add", view, (view, self._along_diagonal(added, value, delta)), updates=True)
         return value
+
+    def _along_diagonal(self, value: Ref | Scalar, filled: Ref, delta: KroneckerDelta) -> View | Scalar:
+        """See a value in the axes that the diagonal of an array has."""
+        _, q = self._tied(delta)
+        axes = tuple(axis for axis in filled.axes if axis != q)
+        return self._view(value, axes) if isinstance(value, Ref) else value
 
     def _from_diagonal(self, name: str, axes: tuple[Index, ...]) -> Ref:
         """Copy the entries of an array that have two equal indices."""

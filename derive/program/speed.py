@@ -82,7 +82,9 @@ def one_minus_square(routine: Routine) -> Routine:
         statements += found or rest[:1]
         rest = rest[4:] if found else rest[1:]
     gone = _arrays(routine.statements) - _arrays(statements)
-    slots = {name: slot for name, slot in routine.slots.items() if name not in gone}
+    left = {name: slot for name, slot in routine.slots.items() if name not in gone}
+    order = sorted(set(left.values()))  # a slot may have been for t alone
+    slots = {name: order.index(slot) for name, slot in left.items()}
     return replace(routine, statements=tuple(statements), slots=slots)
 
 

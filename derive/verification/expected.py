@@ -97,11 +97,16 @@ class Knowledge:
         return self._found[asked]
 
     def holds(self, held: Held, letter: Expr) -> bool:
-        """Say whether this is the value of a letter."""
+        """Say whether this is the value of a letter, be it under another letter that has the same value."""
         wanted = self._by_letter[letter]
         if held.leaves != wanted.leaves:
             return False
-        return bool(held.expr == letter or self.key(held.expr) == self.key(wanted.right))
+        if held.expr == letter or self.key(held.expr) == self.key(wanted.right):
+            return True
+        other = self._by_letter.get(held.expr)
+        if other is None or other.leaves != held.leaves:
+            return False
+        return self.key(other.right) == self.key(wanted.right)
 
     def folded(self, held: Held, number: str = "") -> Held:
         """Write the letter for a value that an equation gives; a letter stays as it is.
