@@ -188,6 +188,8 @@ def draw(results: list[Result], path: Path) -> None:
 
 
 def _panel(panel: Any, row: Result) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     scale, name = unit(row)
     timed = {peer: entry for peer, entry in row["entries"].items() if "median" in entry}
     for position, (peer, entry) in enumerate(timed.items()):
@@ -197,8 +199,12 @@ def _panel(panel: Any, row: Result) -> None:
         panel.plot(middle, position, "o", color=colour, markersize=4)
     if BASE in timed:
         panel.axvline(timed[BASE]["median"] / scale, color="tab:red", linewidth=0.6)
-    panel.set_yticks(range(len(timed)), list(timed))
+    panel.set_yticks(range(len(timed)), [peer if len(peer) < 30 else f"{peer[:27]}..." for peer in timed])
     panel.invert_yaxis()
     panel.set_xscale("log")
+    low, high = panel.get_xlim()
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,)))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
     panel.set_xlabel(name)
-    panel.set_title("\n".join(textwrap.wrap(f"{row['suite']}: {row['work']}", 44)), fontsize=8)
+    panel.set_title("\n".join(textwrap.wrap(f"{row['suite']}: {row['work']}", 36)), fontsize=8)
