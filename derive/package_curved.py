@@ -20,6 +20,7 @@ from derive.program.curved_lean import (
     model_routines,
 )
 from derive.program.lowering import LoweringError
+from derive.program.overhead import CONSTANTS
 from derive.program.passes import entries
 from derive.program.routines import CurvedRoutines, Routines
 from derive.program.statements import Axes
@@ -181,7 +182,11 @@ def _gram(
         "weigh_vector": weigh_vector,
         "memory": memory_of(steps, [], [], []),
         "kept": _sizes(
-            [entries(routines.propagate.axes[name]) for name in (*activations, *spare)],
+            [
+                entries(routines.propagate.axes[name])
+                for name in (*activations, *spare)
+                if name not in CONSTANTS
+            ],
             12,
         ),
         "square_slots": _sizes(_slot_sizes(lean.gram, square), 12),

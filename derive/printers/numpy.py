@@ -124,7 +124,9 @@ def statement_line(statement: Statement, axes: dict[str, Axes], exists: bool) ->
         case "matmul" if statement.double:
             values.append("dtype=np.float64")
     call = f"{_CALLS[statement.operation]}({', '.join(values)}"
-    return f"{call}, out={target})" if exists else f"{target} = {call})"
+    if not exists:
+        return f"{target} = {call})"
+    return f"{call}, {target})" if statement.positional else f"{call}, out={target})"
 
 
 def operand_code(operand: Operand, axes: dict[str, Axes]) -> str:

@@ -115,6 +115,12 @@ class Routines:
     dual: Routine
     descend: Routine
     curved: CurvedRoutines | None = None
+    lowered: Routine | None = None  # the forward pass before any pass that saves time
+
+    @property
+    def forward(self) -> Routine:
+        """The forward pass as further routines are lowered after it."""
+        return self.lowered or self.propagate
 
 
 @dataclass(frozen=True)

@@ -339,7 +339,8 @@ class Entries:
             zip(activations, self.knowledge.kept, strict=True), start=1
         ):
             held = view.memory.held.get((view.start, view.stop))
-            shared = any(v is not view and v.memory is view.memory for v in activations[position:] + spare)
+            others = (v for v in activations[position:] + spare if isinstance(v, View) and v is not view)
+            shared = any(v.memory is view.memory for v in others)
             right = isinstance(held, Held) and self.knowledge.holds(held, letter)
             if not right and not shared:
                 name, number = name_array(letter)[0], self.knowledge.of(letter).number

@@ -185,7 +185,9 @@ class Expressions:
                 return value.transposed()
             if name == "shape":
                 return value.shape
-            return UNKNOWN if name in ("dtype", "flags", "ndim") else Method(value, name)
+            if name == "dtype":
+                return FLOAT  # all arrays of a workspace have its dtype
+            return UNKNOWN if name in ("flags", "ndim") else Method(value, name)
         if value is FLOAT or value is UNKNOWN:
             return UNKNOWN
         raise Refusal(f"the attribute {name} is not known")

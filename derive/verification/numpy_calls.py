@@ -21,7 +21,7 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
     """Return what a NumPy call gives, and fill what it fills."""
     if name in ELEMENTWISE:
         arity, function = ELEMENTWISE[name]
-        out = _only(name, arguments, arity, keywords, "out")
+        out = _filled(name, arguments, arity, keywords)
         operands = [_operand(argument) for argument in arguments]
         if any(isinstance(operand, Value) for operand in operands):
             return _give(run, elementwise(function, operands), out)
@@ -30,11 +30,11 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
         case "matmul":
             if keywords.get("dtype", FLOAT) is FLOAT:  # the type in which it is summed
                 keywords.pop("dtype", None)
-            out = _only(name, arguments, 2, keywords, "out")
+            out = _filled(name, arguments, 2, keywords)
             left, right = (_operand(argument) for argument in arguments)
             return _give(run, run.contractions.matmul(left, right), out)
         case "dot":
-            out = _only(name, arguments, 2, keywords, "out")
+            out = _filled(name, arguments, 2, keywords)
             if out is not None and not _contiguous(out):
                 raise Refusal("np.dot: out is not contiguous")
             left, right = (_operand(argument) for argument in arguments)
@@ -59,6 +59,8 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
         case "linalg.solve":
             _only(name, arguments, 2, keywords)
             return _solve(run, *(_array(name, argument).read() for argument in arguments))
+        case "array" if len(arguments) == 2:
+            return _number(arguments, keywords)
         case "array":
             return _weights(run, arguments, keywords)
         case "empty":
@@ -158,6 +160,17 @@ def _weights(run: Interpreter, arguments: list[Any], keywords: dict[str, Any]) -
     return Memory(size, (), {(Integer(0), size): held}, constant=True).whole()
 
 
+def _number(arguments: list[Any], keywords: dict[str, Any]) -> Expr:
+    """Return a number that a workspace keeps as an array with no axes; nothing can be written into it.
+
+    Without the dtype of the workspace it would be float64 and promote float32.
+    """
+    value, kind = arguments
+    if keywords or kind is not FLOAT or not isinstance(value, Expr):
+        raise Refusal("np.array: expected a number and the dtype of the workspace")
+    return value
+
+
 def _contiguous(view: View) -> bool:
     """Say whether entries lie one after another: a part of every row of a matrix does not."""
     return view.plain and (not view.memory.lead or (view.start, view.stop) == (0, view.memory.size))
@@ -195,6 +208,16 @@ def _give(run: Interpreter, value: Value | Expr, out: View | None) -> Any:
         return made
     run.store(out, out.filled(value))
     return out
+
+
+_BY_NAME = ("where", "minimum", "maximum")  # take no third array, or are about to take none
+
+
+def _filled(name: str, arguments: list[Any], arity: int, keywords: dict[str, Any]) -> View | None:
+    """Take the array that is filled from the arguments, where it comes after them or by the name ``out``."""
+    if len(arguments) == arity + 1 and "out" not in keywords and name not in _BY_NAME:
+        keywords["out"] = arguments.pop()
+    return _only(name, arguments, arity, keywords, "out")
 
 
 def _only(

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# a49a0bad5a1f910ccf56ab3c3197cbd012e741dbb7841b9b05da4a2bbee211eb
+# 9c9f476a5c4d1e91bd7a8d0faaba4d7967725fb9e61dd07e566c3011d7b9278a
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Symmetric systems (S + mu I) x = b for one S and b and many mu, with NumPy alone."""
 
