@@ -158,7 +158,7 @@ class Entries:
             raise Refusal(f"{WEIGHTS} does not hold the weights of the outputs")
 
     def unpacked(self) -> None:
-        """Check unpack, and Views, which remembers what it unpacked last."""
+        """Check unpack, and Views, which remembers what it unpacked last, and before."""
         source = self.run.sources["parameters.py"]
         self._check_views(
             self.run.call(self.run.function("parameters.py", "unpack"), [self.parameters()], {})
@@ -167,8 +167,8 @@ class Entries:
         if not isinstance(kind, Class):
             raise Refusal("parameters.py has no class Views")
         made = self.run.create(kind, [FLOAT], {})
-        first, second = self.parameters(), self.parameters()
-        for p in (first, first, second, first):
+        first, second, third = self.parameters(), self.parameters(), self.parameters()
+        for p in (first, first, second, first, second, third, second, first):
             views = self.method(made, "of", p)
             self._check_views(views)
             if any(view.memory is not p.memory for view in views):

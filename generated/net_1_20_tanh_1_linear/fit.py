@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 6e8391875016dfc6bc2723ddcc53fb74d0db8a92f587c43bd93642df8f46c1b3
+# d721155fbedfc796a5da0f495c35ef49bb57eaf902f2d471aa44915ef5fd66a0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 6e8391875016dfc6bc2723ddcc53fb74d0db8a92f587c43bd93642df8f46c1b3
+# d721155fbedfc796a5da0f495c35ef49bb57eaf902f2d471aa44915ef5fd66a0
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -240,6 +240,7 @@ class GramStep:
         self.decrease = 0.0
         self.ahead: Ahead | None = None
         self.downhill: Array | None = None
+        self.blocks: Arrays = ()  # of ``downhill``
         self.known = False  # whether ``downhill`` is the slope at this point
 
     def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
@@ -291,8 +292,9 @@ class GramStep:
         """
         if self.downhill is None:
             self.downhill = np.empty(N_PARAMETERS, self.dtype)
+            self.blocks = unpack(self.downhill)
         if not self.known:
-            self.pull(self.r, unpack(self.downhill))
+            self.pull(self.r, self.blocks)
             if self.ridge != 0.0:
                 slope_with_ridge(self.p, self.downhill, self.ridge)
             self.known = True

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 9c9f476a5c4d1e91bd7a8d0faaba4d7967725fb9e61dd07e566c3011d7b9278a
+# 1f5cc07c8c96ee856080c153c41e725c7c452a738a36af11ebce996123b692fe
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# e87e2ceb3e1bfc132831cdbb1a2d9bb6792ee6f410fd94153dda333006a00bae
+# 2b6369da9f7b4e69eb91038022ccc146f438d12217adf53a2a02aa7f609e496e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -293,6 +293,7 @@ class GramStep:
         self.decrease = 0.0
         self.ahead: Ahead | None = None
         self.downhill: Array | None = None
+        self.blocks: Arrays = ()  # of ``downhill``
         self.known = False  # whether ``downhill`` is the slope at this point
 
     def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
@@ -344,8 +345,9 @@ class GramStep:
         """
         if self.downhill is None:
             self.downhill = np.empty(N_PARAMETERS, self.dtype)
+            self.blocks = unpack(self.downhill)
         if not self.known:
-            self.pull(self.r, unpack(self.downhill))
+            self.pull(self.r, self.blocks)
             if self.ridge != 0.0:
                 slope_with_ridge(self.p, self.downhill, self.ridge)
             self.known = True

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 1d12261dae8e10721279f4e7773badd09fba7e9b4b953da167722a7e2a3d012a
+# 3a27ac865fd8153602c00a3aa0438b87eb1ce81ce3d57af1f0a9f58fef9c2c94
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -293,6 +293,7 @@ class GramStep:
         self.decrease = 0.0
         self.ahead: Ahead | None = None
         self.downhill: Array | None = None
+        self.blocks: Arrays = ()  # of ``downhill``
         self.known = False  # whether ``downhill`` is the slope at this point
 
     def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
@@ -344,8 +345,9 @@ class GramStep:
         """
         if self.downhill is None:
             self.downhill = np.empty(N_PARAMETERS, self.dtype)
+            self.blocks = unpack(self.downhill)
         if not self.known:
-            self.pull(self.r, unpack(self.downhill))
+            self.pull(self.r, self.blocks)
             if self.ridge != 0.0:
                 slope_with_ridge(self.p, self.downhill, self.ridge)
             self.known = True

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 1d12261dae8e10721279f4e7773badd09fba7e9b4b953da167722a7e2a3d012a
+# 3a27ac865fd8153602c00a3aa0438b87eb1ce81ce3d57af1f0a9f58fef9c2c94
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
