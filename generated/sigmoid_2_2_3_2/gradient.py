@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
+# e1e65872d83ccebef2fcd2f542cd86b9efe4192c9101bc13efbeab7bdbc68233
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 4d18b97d0cd982087b829f79c7f4dabfbb6f293e7c2f99a5dd01d2c1c496997d
+# ba2d9ebcddb315555dd7b907b3ae0e1302962c7220232ae273a05bd85e2869b8
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Symmetric systems (S + mu I) x = b for one S and b and many mu, with NumPy alone."""
 
