@@ -18,7 +18,7 @@ from derive.header import FOLDER, commented, header
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package import conventions
-from derive.printers.c import FUNCTIONS, SELECTIONS, Block, Layout, block, expression, used
+from derive.printers.c import FUNCTIONS, SELECTIONS, Block, Layout, block, exp_limits, expression, used
 from derive.printers.text import equation_text
 from derive.program.loops import Nest
 from derive.program.routines import WEIGHTS
@@ -176,6 +176,7 @@ def _context(proof: Proof, loops: SampleLoops) -> dict[str, Any]:
             {*used(blocks, [name.upper() for name in FUNCTIONS]), *(["SQRT"] if step else [])}
         ),
         "selections": used(blocks, SELECTIONS),
+        "limits": exp_limits(blocks),
         **bodies,
     }
 

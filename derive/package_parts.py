@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from derive.printers.numpy import Block, blocks, tuple_code
+from derive.program.guards import by_dtype
 from derive.program.passes import entries, is_fixed
 from derive.program.routines import Routine, Routines
 from derive.program.statements import Axes
@@ -90,6 +91,8 @@ def function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple
     numbers = [f"{name}: float" for name in single]
     if routine.reads_samples:
         unpack.append(f"n = {'Y' if 'Y' in alone else 'X'}.shape[0]")
+    routine, guard = by_dtype(routine)
+    unpack += [guard] if guard else []
     printed = blocks(routine, frozenset(given | alone))
     return Function((*plain, *signature, *numbers), tuple(unpack), printed)
 

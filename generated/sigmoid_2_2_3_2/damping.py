@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# f83987928fe94169d155b31175955d609a6e978b3ebd83690077238c21c3574d
+# 540e0d8f2ed32dbf77cede54f2310e0b0198272c5a38fa03c935b84b436d2839
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
