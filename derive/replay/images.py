@@ -43,10 +43,12 @@ def _walked(general: Expr, own: Expr, names: Names, indices: dict[Index, Index])
         return indices if general.xreplace(dict(names)) == own else None
     if type(general) is not type(own) or len(general.args) != len(own.args):
         return None
-    found: dict[Index, Index] | None = indices
+    found = indices
     for one, other in zip(general.args, own.args, strict=True):
-        if (found := _walked(one, other, names, found)) is None:
+        here = _walked(one, other, names, found)
+        if here is None:
             return _in_any_order(general.args, own.args, names, indices) if _free(general) else None
+        found = here
     return found
 
 
