@@ -24,15 +24,16 @@ def is_image(pairs: Sequence[tuple[Expr, Expr]], names: Names) -> bool:
 
     Indices are the same in all pairs.
     """
-    indices: dict[Index, Index] | None = {}
+    indices: dict[Index, Index] = {}
     for general, own in pairs:
-        indices = _walked(general, own, names, indices) if indices is not None else None
-    return indices is not None and len(set(indices.values())) == len(indices)
+        found = _walked(general, own, names, indices)
+        if found is None:
+            return False
+        indices = found
+    return len(set(indices.values())) == len(indices)
 
 
-def _walked(
-    general: Expr, own: Expr, names: Names, indices: dict[Index, Index]
-) -> dict[Index, Index] | None:
+def _walked(general: Expr, own: Expr, names: Names, indices: dict[Index, Index]) -> dict[Index, Index] | None:
     """Return what the indices have become when both sides agree, or None."""
     if isinstance(general, Index):
         return _index(general, own, names, indices)
@@ -42,10 +43,12 @@ def _walked(
         return indices if general.xreplace(dict(names)) == own else None
     if type(general) is not type(own) or len(general.args) != len(own.args):
         return None
-    found: dict[Index, Index] | None = indices
+    found = indices
     for one, other in zip(general.args, own.args, strict=True):
-        if (found := _walked(one, other, names, found)) is None:
+        here = _walked(one, other, names, found)
+        if here is None:
             return _in_any_order(general.args, own.args, names, indices) if _free(general) else None
+        found = here
     return found
 
 
@@ -67,9 +70,7 @@ def _in_any_order(
     return None
 
 
-def _index(
-    general: Index, own: Expr, names: Names, indices: dict[Index, Index]
-) -> dict[Index, Index] | None:
+def _index(general: Index, own: Expr, names: Names, indices: dict[Index, Index]) -> dict[Index, Index] | None:
     if general in indices:
         return indices if indices[general] == own else None
     if not isinstance(own, Index) or own.name != general.name:
