@@ -318,7 +318,7 @@ def name_array(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
         return f"U{layer}_{axes[0]}", tuple(axes[1:])
     if base == a and layer == 1:
         return "X", tuple(axes)
-    return f"{_BY_LAYER[str(base)]}{layer}", tuple(axes)
+    return f"{_BY_LAYER[base.name]}{layer}", tuple(axes)
 
 
 _BY_LAYER = {str(letter): str(letter) for letter in (m, e, q)} | {
