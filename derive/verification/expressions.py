@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, Integer, Min, Mul
 
 from derive.verification.calls import SCALAR
+from derive.verification.exp_bound import exp_bound, sized
 from derive.verification.functions import Where, magnitude, relation
 from derive.verification.numpy_calls import call_method, call_numpy, call_special
 from derive.verification.objects import FLOAT, UNKNOWN, Dotted, Frame, Function, Instance, Method
@@ -65,6 +66,8 @@ class Expressions:
                 return self._compare(operator, self.evaluate(left, frame), self.evaluate(right, frame))
             case ast.BoolOp(op=operator, values=values):
                 return self._both(isinstance(operator, ast.And), values, frame)
+            case ast.IfExp() if (array := sized(node)) is not None:
+                return exp_bound(node, self.evaluate(array, frame))
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 return self._choice(self.evaluate(test, frame), body, orelse, frame)
             case ast.Call(func=function, args=arguments, keywords=keywords):
