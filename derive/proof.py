@@ -21,7 +21,7 @@ from derive.own_cost import cost as cost_of
 from derive.quantities import Index, N, SigmaPrime, a, eta, total, z
 from derive.replay import Problem, replay
 from derive.stages import Stages
-from derive.theorems.backpropagation import Derived, backpropagation
+from derive.theorems.backpropagation import Derived, backpropagation, same_objective
 from derive.theorems.brute_force import affordable, prove_by_brute_force
 from derive.theorems.convex import VERDICT, no_step, of_squares, prove_step
 from derive.theorems.curved import (
@@ -315,20 +315,32 @@ def _on(claim: str, interval: tuple[Expr, Expr] | None) -> Verdict:
 def _replayed(network: Network, own: Sequence[tuple[Objective, tuple[Derived, ...]]]) -> Verdict:
     """Have the steps checked again: those of the general proof always, a network's own if it is not deep."""
     text = "every step replayed by a checker that shares nothing with the engine"
-    sample = sample_cost()
     general = network.in_general
-    groups = [(general, sample, derive_in_general(sample, general))]
+    groups = [(general, sample := sample_cost(), derive_in_general(sample, general))]
     if network.depth <= MAX_REPLAYED_DEPTH:
         groups += [(network, objective, derived) for objective, derived in own]
-    faults, steps = [], 0
+    faults, steps, done = [], 0, set()
     for where, objective, derived in groups:
-        problem = Problem(where, objective)
         for item in derived:
             steps += len(item.derivation.steps)
-            replayed = replay(item.derivation, problem, item.equation)
-            faults += [f"({item.equation.number}) at l={item.layer}: {fault}" for fault in replayed.faults]
+            proved = item.general or item
+            if id(proved) not in done:
+                done.add(id(proved))
+                problem = Problem(general if item.general else where, objective)
+                replayed = replay(proved.derivation, problem, proved.equation)
+                faults += [f"({proved.equation.number}) at l={proved.layer}: {f}" for f in replayed.faults]
+    faults += [fault for objective, derived in own for fault in _unlike(network, objective, derived)]
     which = "the general proof's and this network's" if len(groups) > 1 else "the general proof's alone"
     return Verdict(text, faults[0] if faults else f"{steps} steps, decided symbolically: {which}", not faults)
+
+
+def _unlike(network: Network, objective: Objective, derived: Sequence[Derived]) -> list[str]:
+    """Say which equations are no instances of what was derived at any layer l, though they are said to be."""
+    instances = [item for item in derived if item.general is not None]
+    wrong = [item for item in instances if not item.is_image(network)]
+    if instances and not same_objective(network, objective):
+        wrong = instances
+    return [f"({item.equation.number}) at l={item.layer}: is not what it is at any layer" for item in wrong]
 
 
 def _scaled(claim: Claim) -> Claim:

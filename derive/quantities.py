@@ -111,7 +111,7 @@ def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
     """
     new = set(names.values())
     one_for_one = len(new) == len(names) and all(map(_is_index, (*names, *new)))
-    return _exchanged(expr, names, one_for_one and new.isdisjoint(_indices(expr)))
+    return _exchanged(expr, names, one_for_one and new.isdisjoint(indices_in(expr)))
 
 
 def _exchanged(expr: Expr, names: Mapping[Expr, Expr], fresh: bool) -> Expr:
@@ -160,9 +160,9 @@ def _is_index(expr: Expr) -> bool:
 
 
 @remembered
-def _indices(expr: Expr) -> frozenset[Expr]:
+def indices_in(expr: Expr) -> frozenset[Expr]:
     """Return every index in an expression, bound or not."""
-    return frozenset({expr} if _is_index(expr) else ()).union(*map(_indices, expr.args))
+    return frozenset({expr} if _is_index(expr) else ()).union(*map(indices_in, expr.args))
 
 
 def summed(body: Expr, *limits: Tuple) -> Expr:

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from sympy import Expr, Integer, Rational
 
-from derive.activations.functions import OVERFLOW_GUARD
 from derive.program.routines import Routine
 from derive.program.statements import ELEMENTWISE, Operand, Statement, View
 from derive.quantities import N
@@ -18,7 +17,6 @@ CONSTANTS: dict[str, Expr] = {
     "half": Rational(1, 2),
     "one": Integer(1),
     "two": Integer(2),
-    "top": Integer(OVERFLOW_GUARD),
     "n": N,
 }
 """Numbers that a workspace keeps as arrays with no axes, in its own dtype: any other would promote."""

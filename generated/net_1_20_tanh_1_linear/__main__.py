@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# d721155fbedfc796a5da0f495c35ef49bb57eaf902f2d471aa44915ef5fd66a0
+# 477b7af0e42b5c8b11b3ac49e59fef5be8917c2e1e596aa6f29b161b012d1b8b
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

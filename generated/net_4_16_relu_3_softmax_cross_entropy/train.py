@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 1f5cc07c8c96ee856080c153c41e725c7c452a738a36af11ebce996123b692fe
+# 4a1ff23253c5b5acab88940772f2921f6b73b92db2cec24a4979db92c727926e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Training the network 4-16:relu-3:softmax with cross-entropy.
 

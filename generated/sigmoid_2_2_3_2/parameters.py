@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 2b6369da9f7b4e69eb91038022ccc146f438d12217adf53a2a02aa7f609e496e
+# 426bb7e470a625d3311dcf104d02a826403ff426274586fe075b697d98bbf339
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 2-2-3-2, and checks on what comes in.
 

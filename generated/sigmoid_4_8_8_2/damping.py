@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 3a27ac865fd8153602c00a3aa0438b87eb1ce81ce3d57af1f0a9f58fef9c2c94
+# 7616ea0dd210bb40ada930f3b1bc4527b1b1ad6484826b674d220d8e7aec6ddf
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
