@@ -35,10 +35,8 @@ from derive.quantities import (
 from derive.theorems.backpropagation import (
     Derived,
     backpropagation,
-    bias_gradient,
-    hidden_delta,
+    in_general,
     output_delta,
-    weight_gradient,
 )
 
 MAX_UNROLLED_DEPTH = 12
@@ -177,12 +175,7 @@ def derive_in_general(
     The cost is the article's, or that of ``network``, which has no architecture.
     """
     network, objective = network or Network(), objective or sample_cost()
-    return (
-        output_delta(network, objective),
-        hidden_delta(network, objective, l),
-        bias_gradient(network, objective, l),
-        weight_gradient(network, objective, l),
-    )
+    return output_delta(network, objective), *(in_general(network, objective, letter) for letter in (z, b, w))
 
 
 def check(network: Network, derived: tuple[Derived, ...], claim: Claim) -> tuple[Finding, ...]:
