@@ -16,6 +16,7 @@ from derive.calculus.normal_form import equal
 from derive.calculus.rules import differentiate
 from derive.network import Network, Objective, array_of, sample_cost
 from derive.quantities import (
+    Index,
     L,
     LossPrime,
     Partial,
@@ -219,11 +220,19 @@ def prove_unrolled(
         return ()
     objective = objective or sample_cost()
     activations = unfold_activations(network)
+    claims: dict[Expr, tuple[Index, Expr]] = {}  # what is claimed at neuron j of a layer, once for each layer
 
     def unfold(quantity: Expr) -> Expr | None:
-        if getattr(quantity, "base", None) == delta:
-            return claim.delta(network, *quantity.indices)
-        return activations(quantity)
+        if getattr(quantity, "base", None) != delta:
+            return activations(quantity)
+        layer, i, j = quantity.indices
+        if i != objective.i:
+            return claim.delta(network, layer, i, j)
+        if layer not in claims:
+            neuron = network.index("j", layer)
+            claims[layer] = neuron, claim.delta(network, layer, i, neuron)
+        neuron, found = claims[layer]
+        return exchanged(found, {neuron: j})
 
     findings = []
     parameters = network.parameters()
