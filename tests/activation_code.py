@@ -15,6 +15,7 @@ from derive.activations import A, Activation, Z
 from derive.equation import Equation
 from derive.printers.numpy import blocks, special_functions
 from derive.printers.python import assignment_line, math_functions
+from derive.program.guards import by_dtype
 from derive.program.lowering import Computed, Lowering
 from derive.program.passes import compute_in_place, share_memory
 from derive.program.routines import Routine, name_array, size_of
@@ -37,20 +38,20 @@ def program(activation: Activation, in_place: bool = True) -> Program:
     return compute_in_place(lowered) if in_place else lowered
 
 
-def arrays(activation: Activation, folder: Path) -> Callable[[Any], tuple[Any, Any]]:
-    """Return the emitted NumPy lines as a function of z that gives a and sigma'."""
+def arrays(activation: Activation, folder: Path, dtype: Any = float) -> Callable[[Any], tuple[Any, Any]]:
+    """Return the emitted NumPy lines as a function of z, of a dtype, that gives a and sigma'."""
     lowered = program(activation)
-    routine = Routine(tuple(lowered.statements), lowered.axes, share_memory(lowered))
+    routine, guard = by_dtype(Routine(tuple(lowered.statements), lowered.axes, share_memory(lowered)))
     names = sorted({s.target.array for s in routine.statements})
     printed = blocks(routine, frozenset({"z2", *names}))
     lines = [line for block in printed for line in (f"# {block.comment}", *block.lines)]
     needed = special_functions(routine)
     head = ["import numpy as np", *([f"from derive.special import {', '.join(needed)}"] if needed else [])]
-    body = [f"{name} = np.empty(z2.shape, z2.dtype)" for name in names] + lines
+    body = [f"{name} = np.empty(z2.shape, z2.dtype)" for name in names] + [guard] + lines
     module = imported([*head, "def run(z2):", *(f"    {line}" for line in body)], "return a2, d2", folder)
 
     def run(values: Any) -> tuple[Any, Any]:
-        given = np.array(values, dtype=np.result_type(float, np.asarray(values))).reshape(-1, 1)
+        given = np.array(values, dtype=np.result_type(dtype, np.asarray(values))).reshape(-1, 1)
         before = given.copy()
         value, slope = module.run(given)
         np.testing.assert_array_equal(given, before)

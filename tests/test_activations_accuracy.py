@@ -87,10 +87,10 @@ def test_every_activation_is_compared() -> None:
 
 
 @cache
-def wanted_at(name: str, kind: int, z: float) -> tuple[Any, float]:
+def wanted_at(name: str, kind: int, z: float, digits: int = 700) -> tuple[Any, float]:
     """Return the value, and how much a rounding of z is enlarged in it: |z f'(z) / f(z)|."""
     f, h = BY_HAND[name][kind], mp.mpf(10) ** -60
-    with mp.workdps(700):
+    with mp.workdps(digits):
         exact = mp.mpf(z)
         value = f(exact)
         if not value:

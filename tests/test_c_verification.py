@@ -101,6 +101,7 @@ def _changes(line: str) -> Iterator[str]:
         ("larger", "smaller"),
         ("smaller", "larger"),
         ("EXP", "EXPM1"),
+        ("EXP_LIMIT", "709"),
         (" == ", " > "),
         ("1/(", "("),
     ):

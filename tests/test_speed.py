@@ -247,14 +247,21 @@ def _logistic(z: float) -> float:
 
 
 CAPS = [
-    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.maximum.reduce(a2, axis=None) < 708.0"),
-    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.maximum.reduce(a2, axis=0) > 708.0"),
-    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.add.reduce(a2, axis=None) > 708.0"),
-    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.maximum.reduce(a2, axis=None) > 709.0"),
-    ("np.maximum.reduce(a2, axis=None) > 708.0", "np.maximum.reduce(X, axis=None) > 708.0"),
-    ("np.minimum(a2, 708.0, out=a2)", "np.maximum(a2, 708.0, out=a2)"),
-    ("np.minimum(a2, 708.0, out=a2)", "np.minimum(a2, 707.0, out=a2)"),
-    ("np.minimum(a2, 708.0, out=a2)", "np.exp(a2, out=a2)"),
+    ("np.maximum.reduce(a2, axis=None) > guard", "np.maximum.reduce(a2, axis=None) < guard"),
+    ("np.maximum.reduce(a2, axis=None) > guard", "np.maximum.reduce(a2, axis=0) > guard"),
+    ("np.maximum.reduce(a2, axis=None) > guard", "np.add.reduce(a2, axis=None) > guard"),
+    ("np.maximum.reduce(a2, axis=None) > guard", "np.maximum.reduce(a2, axis=None) > 709.0"),
+    ("np.maximum.reduce(a2, axis=None) > guard", "np.maximum.reduce(X, axis=None) > guard"),
+    ("np.minimum(a2, guard, out=a2)", "np.maximum(a2, guard, out=a2)"),
+    ("np.minimum(a2, guard, out=a2)", "np.minimum(a2, 707.0, out=a2)"),
+    ("np.minimum(a2, guard, out=a2)", "np.exp(a2, out=a2)"),
+    ("guard = 88.0 if a2", "guard = 87.0 if a2"),
+    ("guard = 88.0 if a2", "guard = 708.0 if a2"),
+    ("itemsize == 4", "itemsize == 8"),
+    ("itemsize == 4", "itemsize != 4"),
+    ("else 708.0", "else 709.0"),
+    ("else 708.0", "else 88.0"),
+    ("if a2.itemsize", "if n.itemsize"),
 ]
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from sympy import Expr, Function, Integer, Symbol, erf, exp, log, sqrt
 from sympy.codegen.cfunctions import expm1, log1p
 
-__all__ = ["OVERFLOW_GUARD", "A", "Above", "NormalCdf", "Z", "expm1", "log1p", "plainly"]
+__all__ = ["NARROW_GUARD", "OVERFLOW_GUARD", "A", "Above", "NormalCdf", "Z", "expm1", "log1p", "plainly"]
 
 Z = Symbol("z", real=True)
 A = Symbol("a", real=True)
 
 OVERFLOW_GUARD = 708  # exp(708) is finite in float64
+NARROW_GUARD = 88  # exp(88) is finite in float32, where it takes the place of 708
 
 
 class Above(Function):

@@ -33,7 +33,7 @@ from sympy import (
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
-from derive.activations.functions import Above, NormalCdf, expm1, log1p
+from derive.activations.functions import NARROW_GUARD, OVERFLOW_GUARD, Above, NormalCdf, expm1, log1p
 from derive.equation import Equation
 from derive.printers.python import with_numbers
 from derive.printers.text import equation_text
@@ -59,6 +59,7 @@ _NAMES = {
     erf: "erf",
 }
 FUNCTIONS = tuple(sorted((*_NAMES.values(), "erfc", "fabs", "pow", "sqrt")))  # of math.h
+EXP_LIMIT = "EXP_LIMIT"  # the macro for the bound of exp, by the width of numbers
 SELECTIONS = ("larger", "smaller")  # of the emitted file itself
 
 
@@ -124,7 +125,11 @@ class _C(StrPrinter):
             return f"((real)0.5*ERFC(-{inner}/(real){ROOT_OF_TWO}))"
         if type(expr) not in _NAMES:
             raise TypeError(f"no function of math.h is known for {expr}")
-        return f"{_NAMES[type(expr)].upper()}({self._print(expr.args[0])})"
+        inner, name = expr.args[0], _NAMES[type(expr)].upper()
+        if isinstance(inner, Min) and OVERFLOW_GUARD in inner.args and len(inner.args) == 2:
+            (bounded,) = (arg for arg in inner.args if arg != OVERFLOW_GUARD)
+            return f"{name}(smaller({self._print(bounded)}, {EXP_LIMIT}))"
+        return f"{name}({self._print(inner)})"
 
     _print_exp = _print_log = _print_Function
 
@@ -226,3 +231,9 @@ def used(blocks: Iterable[Block], names: Iterable[str]) -> tuple[str, ...]:
     """Return those names of macros or functions that some blocks call, in order."""
     called = {name for one in blocks for line in one.lines for name in re.findall(r"(\w+)\(", line)}
     return tuple(name for name in names if name in called)
+
+
+def exp_limits(blocks: Iterable[Block]) -> tuple[int, ...]:
+    """Return the bounds of exp in float and in double, if some blocks need one."""
+    named = any(EXP_LIMIT in line for one in blocks for line in one.lines)
+    return (NARROW_GUARD, OVERFLOW_GUARD) if named else ()

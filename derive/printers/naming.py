@@ -82,7 +82,7 @@ def _looks(expr: Expr) -> str:
     if isinstance(expr, Index):
         return str(expr.name)
     if not expr.args:
-        return str(expr)
+        return str(expr.name if isinstance(expr, Symbol) else expr)
     parts = [_looks(arg) for arg in expr.args]
     if isinstance(expr, (Add, Mul, KroneckerDelta)):
         parts.sort()
@@ -101,4 +101,4 @@ def _made(expr: Expr) -> list[int]:
 
 def _quantities(expr: Expr) -> set[str]:
     symbols = {s.name for s in expr.atoms(Symbol) if not isinstance(s, Index)}
-    return symbols | {str(base) for base in expr.atoms(IndexedBase)}
+    return symbols | {base.name for base in expr.atoms(IndexedBase)}

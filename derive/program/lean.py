@@ -190,7 +190,7 @@ def outputs_first(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
         if base == epsilon:
             layer, *axes = places
             return f"u{layer}", tuple(axes)
-        if str(base) == DELTA_OF_OUTPUT:
+        if base.name == DELTA_OF_OUTPUT:
             layer, i, c, j = places
             return f"d{layer}", (c, i, j)
         if base in (lm.v, lm.r):
@@ -224,4 +224,4 @@ _SUMS = {S: "S", part_S: "part_S", part_g: "part_g", all_S: "all_S", all_g: "all
 
 
 def _delta(quantity: Indexed) -> bool:
-    return str(quantity.base) == DELTA_OF_OUTPUT
+    return bool(quantity.base.name == DELTA_OF_OUTPUT)

@@ -20,6 +20,7 @@ from derive.equation import Equation
 from derive.network import Network
 from derive.numbered import cost_equation, residual_equation, sample_cost_equation
 from derive.own_cost import cost as cost_of
+from derive.program.building import with_letters
 from derive.program.lowering import Computed, Lowering, plainly
 from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.statements import Axes, Program, Scalar, Statement, View
@@ -43,7 +44,6 @@ from derive.quantities import (
     e,
     m,
     omega,
-    put_in,
     q,
     total,
     u,
@@ -81,6 +81,11 @@ class Routine:
             found.update(name for name in statement.reads if name not in written)
             written.add(statement.target.array)
         return found
+
+    @property
+    def arrays(self) -> set[str]:
+        """The names that a statement reads or writes."""
+        return {name for statement in self.statements for name in statement.arrays}
 
     @property
     def reads_samples(self) -> bool:
@@ -257,10 +262,10 @@ def _stable(network: Network, rhs: Expr) -> Expr:
         return activation(network.architecture.activations[int(layer) - 2])
 
     def sigma(layer: Expr, at: Expr) -> Expr:
-        return put_in(function(layer).stable, (Z,), (at,))
+        return with_letters(function(layer).stable, {Z: at})
 
     def sigma_prime(layer: Expr, at: Expr) -> Expr:
-        return put_in(function(layer).slope(), (A, Z), (a[at.indices], at))
+        return with_letters(function(layer).slope(), {A: a[at.indices], Z: at})
 
     def loss_prime(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).slope().xreplace({Y: target, A: found})
@@ -318,7 +323,7 @@ def name_array(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
         return f"U{layer}_{axes[0]}", tuple(axes[1:])
     if base == a and layer == 1:
         return "X", tuple(axes)
-    return f"{_BY_LAYER[str(base)]}{layer}", tuple(axes)
+    return f"{_BY_LAYER[base.name]}{layer}", tuple(axes)
 
 
 _BY_LAYER = {str(letter): str(letter) for letter in (m, e, q)} | {

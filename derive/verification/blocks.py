@@ -34,8 +34,10 @@ def caps(test: ast.expr, call: ast.Call) -> bool:
     If no entry is above c, every minimum is the entry itself: the condition changes nothing but the time.
     """
     match call.args, call.keywords:
-        case [ast.Name(id=array), ast.Constant(value=float(bound))], [ast.keyword(arg="out")]:
-            taken = f"np.minimum({array}, {bound!r}, out={array})"
-            looked_at = f"np.maximum.reduce({array}, axis=None) > {bound!r}"
+        case [ast.Name(id=array), ast.Constant(value=float()) | ast.Name() as bound], [
+            ast.keyword(arg="out")
+        ]:
+            taken = f"np.minimum({array}, {ast.unparse(bound)}, out={array})"
+            looked_at = f"np.maximum.reduce({array}, axis=None) > {ast.unparse(bound)}"
             return (ast.unparse(call), ast.unparse(test)) == (taken, looked_at)
     return False

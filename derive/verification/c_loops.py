@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Integer, KroneckerDelta, Poly, Symbol, expand, sqrt
 
+from derive.activations.functions import OVERFLOW_GUARD
 from derive.quantities import Index, total
 from derive.verification.c_source import Assign, CStatement, Declare, Loop, Tree
 from derive.verification.calls import SCALAR
@@ -24,6 +25,7 @@ FUNCTIONS: dict[str, Callable[..., Expr]] = {
     "larger": Maximum,
 }
 MAX_POWER = 64
+EXP_LIMIT = "EXP_LIMIT"  # a macro outside of what is read: the bound of exp in float, or in double
 ARGUMENTS = ("x", "y", "p", "h", "p_new", "OMEGA")  # arrays that a function has without declaring them
 
 
@@ -116,7 +118,12 @@ class Loops:
                 raise CRefusal(statement.line, "is not expected here")
 
     def _new(self, name: str, line: int) -> None:
-        taken = name in self.numbers or name in self.arrays or any(o.letter == name for o in self.stack)
+        taken = (
+            name == EXP_LIMIT
+            or name in self.numbers
+            or name in self.arrays
+            or any(o.letter == name for o in self.stack)
+        )
         if taken:
             raise CRefusal(line, f"uses the name {name} twice")
 
@@ -204,6 +211,8 @@ class Loops:
             case ("minus", inner):
                 return -self._value(inner, line)
             case ("name", name):
+                if name == EXP_LIMIT and name not in self.numbers:
+                    return Integer(OVERFLOW_GUARD)
                 if name not in self.numbers:
                     raise CRefusal(line, f"reads {name}, which is no number that is known here")
                 return self.numbers[name]

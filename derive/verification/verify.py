@@ -11,7 +11,7 @@ from pathlib import Path
 
 from derive.architecture import Architecture
 from derive.costs import QUADRATIC
-from derive.errors import NotProvedError, UserError
+from derive.errors import UserError
 from derive.extras import ACCELERATION, checked, module, parse
 from derive.program.lowering import plainly
 from derive.proof import Proof, prove
@@ -184,9 +184,17 @@ def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> R
 
 def _count(source: Source, node: ast.FunctionDef, trace: Trace) -> int:
     """Return how many statements were read as mathematics: those that cite an equation, or else all."""
-    statements = [s for s in ast.walk(node) if isinstance(s, ast.stmt) and s is not node]
-    citing = sum(bool(source.number(s)) for s in statements if not isinstance(s, ast.For))
+    citing = sum(bool(source.number(s)) for s in _statements(node.body) if not isinstance(s, ast.For))
     return citing or len(trace.lines) - bool(ast.get_docstring(node))
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements and those within them."""
+    for statement in body:
+        yield statement
+        for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+            for inner in getattr(statement, name, ()):
+                yield from _statements([inner] if isinstance(inner, ast.stmt) else inner.body)
 
 
 def _never_run(source: Source, name: str, node: ast.FunctionDef, trace: Trace) -> list[Finding]:
@@ -233,17 +241,6 @@ def verify_directory(directory: Path, note: Callable[[Proof], None] | None = Non
     if note is not None:
         note(proof)
     return verify_files(files, proof, extras)
-
-
-def require_verified(files: Mapping[str, str], proof: Proof, extras: Sequence[str] = ()) -> None:
-    """Verify files that are about to be written.
-
-    Raises:
-        NotProvedError: naming the first finding.
-    """
-    report = verify_files(files, proof, extras)
-    if not report.holds:
-        raise NotProvedError(f"not written, for the code is not what was proved: {report.findings[0]}")
 
 
 def read_package(directory: Path) -> dict[str, str]:

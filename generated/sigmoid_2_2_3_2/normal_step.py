@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# f0e2518fa451f6f55aea6744cd60df4144d1962ca1db7ed47f473a058d96b594
+# 540e0d8f2ed32dbf77cede54f2310e0b0198272c5a38fa03c935b84b436d2839
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -40,6 +40,7 @@ def columns(
     W2, b2, W3, b3, W4, b4 = weights
     a1, a2, a3, a4, d4, t1, d3, d2 = work
     JW2, Jb2, JW3, Jb3, JW4, Jb4 = rows
+    guard = 88.0 if a2.itemsize == 4 else 708.0  # exp overflows above
     # (0.1) a[1]_ik = x_ik
     np.copyto(a1, X.T)  # (0.1)
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
@@ -47,7 +48,7 @@ def columns(
     np.add(a2, b2[:, None], out=a2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
     np.negative(a2, out=a2)  # (0.3)
-    np.minimum(a2, 708.0, out=a2)  # (0.3)
+    np.minimum(a2, guard, out=a2)  # (0.3)
     np.exp(a2, out=a2)  # (0.3)
     np.add(1.0, a2, out=a2)  # (0.3)
     np.divide(1.0, a2, out=a2)  # (0.3)
@@ -56,7 +57,7 @@ def columns(
     np.add(a3, b3[:, None], out=a3)  # (0.2)
     # (0.3) a[3]_ij = s(z[3]_ij)
     np.negative(a3, out=a3)  # (0.3)
-    np.minimum(a3, 708.0, out=a3)  # (0.3)
+    np.minimum(a3, guard, out=a3)  # (0.3)
     np.exp(a3, out=a3)  # (0.3)
     np.add(1.0, a3, out=a3)  # (0.3)
     np.divide(1.0, a3, out=a3)  # (0.3)
@@ -65,7 +66,7 @@ def columns(
     np.add(a4, b4[:, None], out=a4)  # (0.2)
     # (0.3) a[4]_ij = s(z[4]_ij)
     np.negative(a4, out=a4)  # (0.3)
-    np.minimum(a4, 708.0, out=a4)  # (0.3)
+    np.minimum(a4, guard, out=a4)  # (0.3)
     np.exp(a4, out=a4)  # (0.3)
     np.add(1.0, a4, out=a4)  # (0.3)
     np.divide(1.0, a4, out=a4)  # (0.3)

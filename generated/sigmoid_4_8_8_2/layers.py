@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 4d18b97d0cd982087b829f79c7f4dabfbb6f293e7c2f99a5dd01d2c1c496997d
+# 542b8c8977f9167b06092974b4c818ee86828ff140f3982d2b9e5fba999fe9e2
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
