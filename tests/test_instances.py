@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
-from sympy import Expr, Integer
+from sympy import Expr, Integer, KroneckerDelta
 
 from derive.architecture import Architecture
 from derive.network import Network, Objective, mean_cost, output, sample_cost
 from derive.proof import Problem, prove
-from derive.quantities import Index, a, b, delta, l, n, w, x, z
+from derive.quantities import Index, a, b, delta, l, n, total, w, x, z
 from derive.replay import replay, same
+from derive.replay.algebra import equal_multiplied_out
 from derive.replay.images import is_image
 from derive.theorems import along_parameters as along
 from derive.theorems import backpropagation as engine
@@ -168,3 +169,11 @@ def test_a_part_is_refused_where_the_general_part_is():
     assert not replace(part, layer=part.layer - 1).holds
     assert not replace(part, network=net("3-5,no-bias-4:linear,no-bias-4:linear,no-bias-2")).holds
     assert names_at(DEEP, 3)[n[l]] == 4
+
+
+def test_a_square_of_a_kronecker_delta_is_the_delta_when_the_replay_multiplies_out() -> None:
+    i, k = Index("i", n[2]), Index("k", n[2])
+    tie, other = KroneckerDelta(i, k), b[1, k]
+    left, right = total((tie + other) ** 2, k), total(tie + 2 * tie * other + other**2, k)
+    assert equal_multiplied_out(left, right)
+    assert not equal_multiplied_out(left, total(tie + tie * other + other**2, k))
