@@ -114,6 +114,14 @@ def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
     return _exchanged(expr, names, one_for_one and new.isdisjoint(indices_in(expr)))
 
 
+def instantiated(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
+    """Return ``exchanged(expr, names)`` for numbers in the place of layers and widths, and new indices.
+
+    Different layers must have different numbers: then again nothing merges but the numbers themselves.
+    """
+    return _exchanged(expr, names, True)
+
+
 def _exchanged(expr: Expr, names: Mapping[Expr, Expr], fresh: bool) -> Expr:
     found = names.get(expr)
     if found is not None:
@@ -137,8 +145,10 @@ def _put_together(old: Expr, new: list[Expr]) -> Expr:
     kind = type(old)
     if kind is Pow and type(new[0]) is Add and type(new[1]) is Integer:
         return _power(*new)
-    number = new[0].is_Number
-    if kind not in (Add, Mul) or not old.is_commutative or (number and len(new) == 2 and new[1].is_Add):
+    if kind not in (Add, Mul) or not old.is_commutative:
+        return old.func(*new)
+    number, others = new[0].is_Number, any(arg.is_Number for arg in new[1:])
+    if others or number != old.args[0].is_Number or (number and len(new) == 2 and new[1].is_Add):
         return old.func(*new)
     rest = sorted(new[1:] if number else new, key=_IN_ORDER)
     return kind._from_args([*new[:1], *rest] if number else rest, True)

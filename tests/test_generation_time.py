@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+import derive.replay as replays
 from derive import Architecture, generate
-from derive.calculus import normal_form
+from derive.calculus import derivation, normal_form
 from derive.remembered import forget
 from derive.replay import rules
 from derive.theorems import lemma1
@@ -88,6 +89,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counting(expected, "normal_form", "normal forms of values")
     counting(interpreter.Interpreter, "_statement", "statements")
     counting(rules, "depends", "questions of dependence")
+    counting(replays, "check_step", "steps replayed")
+    counting(derivation.Deriving, "step", "steps derived")
     return counted
 
 
@@ -108,6 +111,14 @@ def test_the_work_grows_no_faster_than_the_depth(work: Counter[str], monkeypatch
     assert set(once) == set(twice) >= {"terms flattened", "normal forms of values", "statements"}
     for what, count in once.items():
         assert twice[what] < 2.2 * count, what
+
+
+def test_what_holds_at_any_layer_is_derived_and_replayed_once(work: Counter[str]) -> None:
+    shallow, deep = (counts(work, chain(depth, 20)) for depth in (8, 16))
+    for what in ("steps replayed", "steps derived"):
+        assert 0 < deep[what] == shallow[what], what
+    assert shallow["steps replayed"] < 120
+    assert shallow["steps derived"] < 360
 
 
 def test_the_work_does_not_depend_on_the_width(work: Counter[str]) -> None:

@@ -13,10 +13,25 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from math import factorial, prod
 
-from sympy import Add, Expr, Integer, Mul, Pow, Rational, Sum, expand, fraction, srepr, together
+from sympy import (
+    Add,
+    Expr,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    expand,
+    fraction,
+    srepr,
+    together,
+)
 
 from derive.evaluation import Definitions
-from derive.quantities import Index, exchanged, free
+from derive.quantities import Index, Partial, Sigma, SigmaPrime, exchanged, free
 from derive.remembered import remembered
 from derive.replay.names import key
 
@@ -164,7 +179,8 @@ def _among(expr: Expr, bound: tuple[Index, ...]) -> str:
 def _powers(factors: tuple[Expr, ...]) -> tuple[Rational, list[tuple[Expr, int]]]:
     """Return the number in a product, and the bases of the rest with their powers."""
     count, found = Integer(1), []
-    if any(map(_merges, factors)):
+    merging = [factor for factor in factors if _merges(factor)]
+    if len(merging) > 1 or not all(isinstance(factor, KroneckerDelta) for factor in merging):
         count, rest = Mul(*factors).as_coeff_Mul()
         factors = Mul.make_args(rest)
     for factor in factors:
@@ -177,8 +193,11 @@ def _powers(factors: tuple[Expr, ...]) -> tuple[Rational, list[tuple[Expr, int]]
     return count, found
 
 
+_COUNTED = (Indexed, Symbol, Partial, Sigma, SigmaPrime)  # of which a product only adds up powers
+
+
 def _merges(factor: Expr) -> bool:
-    """Say whether a product may do more with a factor than to add up powers."""
-    if isinstance(factor, Pow):
-        return not isinstance(factor.exp, Integer) or bool(factor.base.is_Number)
-    return isinstance(factor, Mul) or (bool(factor.is_Number) and not isinstance(factor, Rational))
+    """Say whether a product may do more with a factor than to add up powers: delta_pq^2 = delta_pq."""
+    if isinstance(factor, Pow) and isinstance(factor.exp, Integer):
+        return not isinstance(factor.base, (*_COUNTED, Add))
+    return not isinstance(factor, (*_COUNTED, Rational))

@@ -20,7 +20,7 @@ from derive.calculus.derivation import Derivation, Step
 from derive.equation import Equation
 from derive.evaluation import Definitions
 from derive.network import Network
-from derive.quantities import Index, L, b, exchanged, indices_in, l, n, w, z
+from derive.quantities import Index, L, b, exchanged, free, indices_in, instantiated, l, n, w, z
 from derive.remembered import remembered
 from derive.replay.images import is_image
 from derive.theorems.theorem import Part
@@ -71,7 +71,8 @@ class Renaming:
         new = [index for index in indices_in(expr) if index not in self.names and index.upper in self.layer]
         for index in sorted(new, key=lambda index: int(index.dummy_index)):
             self.names[index] = Index(index.name, self.layer[index.upper])
-        return exchanged(expr, self.names)
+        put = exchanged if L in free(expr) else instantiated  # l + 1 may be L
+        return put(expr, self.names)
 
     def equation(self, general: Equation) -> Equation:
         """Return the image of an equation."""

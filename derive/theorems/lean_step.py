@@ -41,11 +41,15 @@ ONE = Integer(1)
 
 @dataclass(frozen=True)
 class LeanStep:
-    """What is computed, in order: ``gram`` gives J J^T, ``back`` the step; ``parts`` prove what is new."""
+    """What is computed, in order: ``gram`` gives J J^T, ``back`` the step; ``parts`` prove what is new.
+
+    ``objective`` is U, whose derivatives ``back`` are.
+    """
 
     gram: tuple[Equation, ...]
     back: tuple[Derived, ...]
     parts: tuple[Part, ...]
+    objective: Objective
 
     @property
     def holds(self) -> bool:
@@ -77,9 +81,9 @@ def lean_step(network: Network, rows: tuple[Derived, ...], outputs: Objective | 
             parts.append(part)
             equations.append(part.equation)
     objective = outputs or output(network)
-    back = backpropagation(network, weighed_outputs(objective))
+    back = backpropagation(network, weighed := weighed_outputs(objective))
     parts += [_pulled(network, item, objective) for item in back if isinstance(item.equation.lhs, Partial)]
-    return LeanStep(tuple(equations), back, tuple(parts))
+    return LeanStep(tuple(equations), back, tuple(parts), weighed)
 
 
 def by_layer(rows: Sequence[Derived]) -> dict[int, list[Derived]]:

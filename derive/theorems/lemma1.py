@@ -16,6 +16,7 @@ from derive.calculus.normal_form import equal
 from derive.calculus.rules import differentiate
 from derive.network import Network, Objective, array_of, sample_cost
 from derive.quantities import (
+    Index,
     L,
     LossPrime,
     Partial,
@@ -35,10 +36,8 @@ from derive.quantities import (
 from derive.theorems.backpropagation import (
     Derived,
     backpropagation,
-    bias_gradient,
-    hidden_delta,
+    in_general,
     output_delta,
-    weight_gradient,
 )
 
 MAX_UNROLLED_DEPTH = 12
@@ -177,12 +176,7 @@ def derive_in_general(
     The cost is the article's, or that of ``network``, which has no architecture.
     """
     network, objective = network or Network(), objective or sample_cost()
-    return (
-        output_delta(network, objective),
-        hidden_delta(network, objective, l),
-        bias_gradient(network, objective, l),
-        weight_gradient(network, objective, l),
-    )
+    return output_delta(network, objective), *(in_general(network, objective, letter) for letter in (z, b, w))
 
 
 def check(network: Network, derived: tuple[Derived, ...], claim: Claim) -> tuple[Finding, ...]:
@@ -226,11 +220,19 @@ def prove_unrolled(
         return ()
     objective = objective or sample_cost()
     activations = unfold_activations(network)
+    claims: dict[Expr, tuple[Index, Expr]] = {}  # what is claimed at neuron j of a layer, once for each layer
 
     def unfold(quantity: Expr) -> Expr | None:
-        if getattr(quantity, "base", None) == delta:
-            return claim.delta(network, *quantity.indices)
-        return activations(quantity)
+        if getattr(quantity, "base", None) != delta:
+            return activations(quantity)
+        layer, i, j = quantity.indices
+        if i != objective.i:
+            return claim.delta(network, layer, i, j)
+        if layer not in claims:
+            neuron = network.index("j", layer)
+            claims[layer] = neuron, claim.delta(network, layer, i, neuron)
+        neuron, found = claims[layer]
+        return exchanged(found, {neuron: j})
 
     findings = []
     parameters = network.parameters()
