@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from collections import Counter
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from derive import Architecture, generate
+from derive import Architecture, cli_generate, generate, generating
 from derive.calculus import normal_form
+from derive.commands import app
 from derive.remembered import forget
 from derive.replay import rules
 from derive.theorems import lemma1
@@ -23,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 
 def imported(code: str) -> set[str]:
     """Return which of the slow libraries a fresh interpreter has imported after some code."""
-    show = "import sys; print(*({'sympy', 'numpy', 'jinja2'} & set(sys.modules)))"
+    show = "import sys; print(*({'sympy', 'numpy', 'jinja2', 'typer', 'rich'} & set(sys.modules)))"
     command = [sys.executable, "-c", f"{code}\n{show}"]
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return set(found.stdout.split("\n")[-2].split())
@@ -39,7 +42,66 @@ try:
 except SystemExit as stop:
     assert not stop.code
 """
-    assert imported(code) == set()
+    assert not imported(code) & {"sympy", "numpy", "jinja2"}
+
+
+def test_the_command_generates_without_what_help_is_laid_out_with(tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.argv = ["derive", "generate", "2-1", "-o", {str(tmp_path)!r}]
+from derive.cli import main
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code
+"""
+    assert imported(code) == {"sympy", "jinja2"}
+    assert (tmp_path / "sigmoid_2_1" / "forward.py").is_file()
+
+
+def test_generate_reads_by_itself_the_options_that_typer_knows() -> None:
+    command: Any = get_command(app)
+    known = [given for given in command.commands["generate"].params if given.param_type_name == "option"]
+    options = [given for given in known if given.name != "help"]
+    named = {spelling: given.name for given in options for spelling in given.opts}
+    assert named == generating.VALUES | generating.LISTS | generating.FLAGS
+    assert set(generating.FLAGS) == {
+        spelling for given in options if given.is_flag for spelling in given.opts
+    }
+    assert set(generating.LISTS) == {
+        spelling for given in options if given.multiple for spelling in given.opts
+    }
+    as_typer_has_them = inspect.signature(cli_generate.generate).parameters
+    parameters = inspect.signature(generating.run).parameters
+    assert [(p.name, p.default) for p in parameters.values()] == [
+        (p.name, p.default) for p in as_typer_has_them.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["generate", "2-1"], {"architecture": "2-1"}),
+        (
+            ["generate", "2-1", "-o", "x", "--force"],
+            {"architecture": "2-1", "output": Path("x"), "force": True},
+        ),
+        (
+            ["generate", "--with", "hessian", "2-1", "--with", "products"],
+            {"architecture": "2-1", "extras": ["hessian", "products"]},
+        ),
+        (["generate"], None),
+        (["generate", "2-1", "2-2"], None),
+        (["generate", "2-1", "--help"], None),
+        (["generate", "2-1", "--cost=huber"], None),
+        (["generate", "2-1", "--cost"], None),
+        (["generate", "2-1", "-o", "-"], None),
+        (["generate", "--", "2-1"], None),
+        (["prove", "2-1"], None),
+    ],
+)
+def test_words_that_are_not_plain_are_left_to_typer(words: list[str], found: dict[str, Any] | None) -> None:
+    assert generating.plain(words) == found
 
 
 def test_the_package_imports_sympy_when_something_of_it_is_asked_for() -> None:

@@ -30,9 +30,7 @@ def is_image(pairs: Sequence[tuple[Expr, Expr]], names: Names) -> bool:
     return indices is not None and len(set(indices.values())) == len(indices)
 
 
-def _walked(
-    general: Expr, own: Expr, names: Names, indices: dict[Index, Index]
-) -> dict[Index, Index] | None:
+def _walked(general: Expr, own: Expr, names: Names, indices: dict[Index, Index]) -> dict[Index, Index] | None:
     """Return what the indices have become when both sides agree, or None."""
     if isinstance(general, Index):
         return _index(general, own, names, indices)
@@ -67,9 +65,7 @@ def _in_any_order(
     return None
 
 
-def _index(
-    general: Index, own: Expr, names: Names, indices: dict[Index, Index]
-) -> dict[Index, Index] | None:
+def _index(general: Index, own: Expr, names: Names, indices: dict[Index, Index]) -> dict[Index, Index] | None:
     if general in indices:
         return indices if indices[general] == own else None
     if not isinstance(own, Index) or own.name != general.name:
