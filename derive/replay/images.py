@@ -24,10 +24,13 @@ def is_image(pairs: Sequence[tuple[Expr, Expr]], names: Names) -> bool:
 
     Indices are the same in all pairs.
     """
-    indices: dict[Index, Index] | None = {}
+    indices: dict[Index, Index] = {}
     for general, own in pairs:
-        indices = _walked(general, own, names, indices) if indices is not None else None
-    return indices is not None and len(set(indices.values())) == len(indices)
+        found = _walked(general, own, names, indices)
+        if found is None:
+            return False
+        indices = found
+    return len(set(indices.values())) == len(indices)
 
 
 def _walked(general: Expr, own: Expr, names: Names, indices: dict[Index, Index]) -> dict[Index, Index] | None:
@@ -40,10 +43,12 @@ def _walked(general: Expr, own: Expr, names: Names, indices: dict[Index, Index])
         return indices if general.xreplace(dict(names)) == own else None
     if type(general) is not type(own) or len(general.args) != len(own.args):
         return None
-    found: dict[Index, Index] | None = indices
+    found = indices
     for one, other in zip(general.args, own.args, strict=True):
-        if (found := _walked(one, other, names, found)) is None:
+        here = _walked(one, other, names, found)
+        if here is None:
             return _in_any_order(general.args, own.args, names, indices) if _free(general) else None
+        found = here
     return found
 
 

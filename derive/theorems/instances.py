@@ -10,7 +10,7 @@ equation is what it is said to be, the derived one with other names, is looked a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import overload
 
@@ -18,16 +18,21 @@ from sympy import Expr, Integer
 
 from derive.calculus.derivation import Derivation, Step
 from derive.equation import Equation
+from derive.evaluation import Definitions
 from derive.network import Network
 from derive.quantities import Index, L, b, exchanged, indices_in, l, n, w, z
 from derive.remembered import remembered
+from derive.replay.images import is_image
+from derive.theorems.theorem import Part
+
+UNLIKE = "is not what it is at any layer"
 
 
 @remembered
 def wired_as_in_general(network: Network, layer: int, above: int = 0) -> bool:
     """Say whether a layer, and as many above it, is made of the layer before it as in the general network.
 
-    With layers above it, the layer must feed the next one alone, and be sigma of its weighted input.
+    With layers above it, the layer must feed the next one alone. A softmax is unlike.
     """
     if network.architecture is None or not 2 <= layer <= int(network.depth) - above:
         return False
@@ -42,9 +47,8 @@ def _wiring(network: Network, layer: int, above: int) -> list[object]:
         found += [network.terms(number), network.bias(number)]
     here, one = Integer(layer), Integer(1)
     found += [network.acts_on(variable) for variable in (w[here, one, one], b[here, one])]
-    if above:
-        found += [network.acts_on(z[here, one, one]), network.activation(here, one, one)]
-    return found
+    found += [network.activation(here, one, one)]
+    return [*found, network.acts_on(z[here, one, one])] if above else found
 
 
 def names_at(network: Network, layer: int, above: int = 0) -> dict[Expr, Expr]:
@@ -77,6 +81,11 @@ class Renaming:
         """Return the image of a derivation, its steps when they are looked at."""
         return Derivation(self(general.start), Steps(general.steps, self._step))
 
+    def part(self, general: Part, given: Definitions, network: Network, layer: int) -> InstancePart:
+        """Return the image of a part; ``given`` is what its steps may use there."""
+        equation, derivation = self.equation(general.equation), self.derivation(general.derivation)
+        return InstancePart(equation, derivation, given, "", general, network, layer)
+
     def _step(self, general: Step) -> Step:
         note = general.note
         for place in self.layer:
@@ -86,6 +95,31 @@ class Renaming:
 
 def _shown(place: Expr) -> str:
     return str(place).replace(" ", "")
+
+
+@dataclass(frozen=True)
+class InstancePart(Part):
+    """An equation of one layer, proved by the general one and by being an instance of it."""
+
+    general: Part | None = None
+    network: Network | None = None
+    layer: int = 0
+
+    @cached_property
+    def faults(self) -> tuple[str, ...]:
+        """What is said against the general equation, or that this is not that equation at its layer."""
+        general, network, layer = self.general, self.network, self.layer
+        if general is None or network is None or not wired_as_in_general(network, layer):
+            return (UNLIKE,)
+        alike = is_image(sides(general, self), names_at(network, layer))
+        return general.faults if alike else (UNLIKE,)
+
+
+def sides(general: Part, own: Part) -> list[tuple[Expr, Expr]]:
+    """Return what has to be the same of two parts: both sides, and what a derivation starts from."""
+    one, other = general.equation, own.equation
+    starts = general.derivation.start, own.derivation.start
+    return [(one.lhs, other.lhs), (one.rhs, other.rhs), starts]
 
 
 class Steps(Sequence[Step]):

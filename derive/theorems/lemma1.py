@@ -15,7 +15,23 @@ from sympy import Add, Expr, Integer
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import differentiate
 from derive.network import Network, Objective, array_of, sample_cost
-from derive.quantities import L, LossPrime, SigmaPrime, a, b, delta, l, omega, total, u, w, y, z
+from derive.quantities import (
+    L,
+    LossPrime,
+    Partial,
+    SigmaPrime,
+    a,
+    b,
+    delta,
+    exchanged,
+    l,
+    omega,
+    total,
+    u,
+    w,
+    y,
+    z,
+)
 from derive.theorems.backpropagation import (
     Derived,
     backpropagation,
@@ -217,8 +233,38 @@ def prove_unrolled(
         return activations(quantity)
 
     findings = []
-    for parameter in network.parameters():
+    parameters = network.parameters()
+    straight = _straight_through(network, objective, parameters)
+    for parameter, derivative in zip(parameters, straight, strict=True):
         number, claimed = claim.gradient(network, parameter, objective.i)
-        derivative = differentiate(objective.define(network), parameter, network)
         findings.append(Finding(number, parameter.indices[0], equal(derivative, claimed, unfold)))
     return tuple(findings)
+
+
+def _straight_through(network: Network, objective: Objective, parameters: tuple[Expr, ...]) -> list[Expr]:
+    """Differentiate an objective in every parameter through all layers above.
+
+    Where each layer takes from the one before alone and shares nothing, what lies above layer l is opened in
+    the same way for every parameter of layer l or below: it is opened once, for the lowest, down to the
+    derivative of z[l], and that is then taken in each.
+    """
+    meaning = objective.define(network)
+    if network.architecture is None or not network.architecture.plain:
+        return [differentiate(meaning, parameter, network) for parameter in parameters]
+    above: Expr = Partial(meaning, parameters[0])
+    found: dict[Expr, Expr] = {}
+    for layer in map(Integer, range(int(network.depth), 1, -1)):
+        above = _opened(network, above, parameters[0], layer)
+        for parameter in (one for one in parameters if one.indices[0] == layer):
+            found[parameter] = _opened(network, above, parameter)
+    return [found[parameter] for parameter in parameters]
+
+
+def _opened(network: Network, expr: Expr, v: Expr, down_to: Expr | None = None) -> Expr:
+    """Open every derivative of an expression as one in v, down to those of the z of a layer, if of one."""
+
+    def closed(f: Expr) -> bool:
+        return down_to is not None and getattr(f, "base", None) == z and bool(f.indices[0] == down_to)
+
+    partials = expr.atoms(Partial)
+    return exchanged(expr, {one: differentiate(one.f, v, network, closed) for one in partials})

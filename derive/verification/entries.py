@@ -27,6 +27,18 @@ from derive.verification.values import Held, Lost, Memory, Refusal, View, place
 Run = Callable[[], None]
 
 
+class Letters(dict[str, list[Expr]]):
+    """The letters of each kind, in the order of p, found when they are asked for."""
+
+    def __init__(self, find: Callable[[str], list[Expr]]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, kind: str) -> list[Expr]:
+        self[kind] = self._find(kind)
+        return self[kind]
+
+
 class Entries:
     """The runs for one package."""
 
@@ -38,8 +50,7 @@ class Entries:
         self.blocks = {item.name: item for item in proof.architecture.parameters}
         self.last = Integer(proof.architecture.depth)
         self.outputs = Integer(self.sizes[-1])
-        kinds = ("parameter", "g", "J", *(["U"] if proof.curved is not None else []))
-        self._letters = {kind: self._letters_of(kind) for kind in kinds}
+        self._letters = Letters(self._letters_of)
         run.after[("forward.py", "propagate")] = self._propagated
         run.after[("forward.py", "subtract_output")] = self._subtracted
         run.before[("gradient.py", "backpropagate")] = lambda frame: self.meant(frame, "gradient", "g")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, Indexed, Integer
 
 from derive.quantities import omega
+from derive.remembered import remembered
 from derive.verification.calls import ELEMENTWISE, SPECIAL, elementwise, number, places, renamed
 from derive.verification.expected import Known
 from derive.verification.functions import Where
@@ -106,8 +107,7 @@ def call_method(
 
 
 def _copy(view: View) -> View:
-    memory = Memory(view.memory.size, view.memory.lead, dict(view.memory.held))
-    return View(memory, view.start, view.stop, view.leaves, view.axes)
+    return View(view.memory.copy(), view.start, view.stop, view.leaves, view.axes)
 
 
 def _copyto(run: Interpreter, arguments: list[Any], keywords: dict[str, Any]) -> None:
@@ -176,9 +176,14 @@ def _empty(arguments: list[Any], keywords: dict[str, Any]) -> View:
     if keywords or not 1 <= len(arguments) <= 2 or (len(arguments) == 2 and arguments[1] is not FLOAT):
         raise Refusal("np.empty: expected a shape and the dtype of the workspace")
     shape = _shape(arguments[0] if isinstance(arguments[0], tuple) else (arguments[0],))
-    if not shape or not all(length.is_positive for length in shape):
+    if not shape or not all(map(_positive, shape)):
         raise Refusal("np.empty: expected a shape that is known")
     return Memory(shape[-1], tuple(shape[:-1])).whole()
+
+
+@remembered
+def _positive(length: Expr) -> bool:
+    return bool(length.is_positive)
 
 
 def _give(run: Interpreter, value: Value | Expr, out: View | None) -> Any:
