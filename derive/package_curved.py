@@ -13,13 +13,13 @@ from derive.package_lean import _call, _kept, _sizes
 from derive.package_parts import entries_of_slots, function, memory_of, others, shape_code, spare_arrays
 from derive.printers.numpy import special_functions
 from derive.printers.text import equation_text
+from derive.program.arrangement import LoweringError
 from derive.program.curved_lean import (
     CurvedLeanRoutines,
     ModelRoutines,
     curved_lean_routines,
     model_routines,
 )
-from derive.program.lowering import LoweringError
 from derive.program.overhead import CONSTANTS
 from derive.program.passes import entries
 from derive.program.routines import CurvedRoutines, Routines

@@ -19,7 +19,7 @@ from derive import Architecture, prove
 from derive.architecture_file import read_architecture
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import CHAIN, differentiate, open_partial
-from derive.cli import app
+from derive.commands import app
 from derive.errors import NotProvedError, UserError
 from derive.evaluation import Problem, same_value
 from derive.network import Network, sample_cost

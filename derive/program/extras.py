@@ -16,7 +16,8 @@ from derive.activations import A, Z, activation
 from derive.activations.second import second_derivative
 from derive.equation import Equation
 from derive.network import Network
-from derive.program.lowering import Computed, Lowering, LoweringError
+from derive.program.arrangement import LoweringError
+from derive.program.lowering import Computed, Lowering
 from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.routines import Routine, Routines, computed, forward_equations, name_array, size_of
 from derive.program.statements import Program, Statement

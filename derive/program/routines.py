@@ -325,11 +325,12 @@ def name_array(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
     if base in _WHOLE:
         return _WHOLE[base], places
     layer, *axes = places
+    number = layer.p if isinstance(layer, Integer) else layer  # SymPy takes its time to print one
     if base == u:
         return f"U{layer}_{axes[0]}", tuple(axes[1:])
     if base == a and layer == 1:
         return "X", tuple(axes)
-    return f"{_BY_LAYER[base.name]}{layer}", tuple(axes)
+    return f"{_BY_LAYER[base.name]}{number}", tuple(axes)
 
 
 _BY_LAYER = {str(letter): str(letter) for letter in (m, e, q)} | {
