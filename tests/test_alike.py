@@ -19,7 +19,7 @@ from derive.verification.values import place
 from derive.verification.verify import Verifier
 
 FILES = ("forward.py", "gradient.py", "lm_step.py", "gram_step.py", "normal_step.py", "layers.py")
-CITED = re.compile(r"^ +np\.\w+\(.*out=.*\)  # \(\d\.\d+\)$")
+CITED = re.compile(r"^ +np\.\w+\(.*\)  # \(\d\.\d+\)$")
 
 
 @cache
@@ -75,7 +75,7 @@ def test_an_array_of_another_layer_in_one_layer_is_found(file: str) -> None:
     for numbers in layered_lines(file).values():
         number = numbers[len(numbers) // 2]
         line = package().files[file].split("\n")[number]
-        match = re.search(r"\((W|a)([3-5])\b|, (W|a)([3-5])\b", line.partition("out=")[0])
+        match = re.search(r"\((W|a)([3-5])\b|, (W|a)([3-5])\b", line.rpartition(", ")[0])
         if match is not None and tried < 4:
             tried += 1
             letter, layer = match[1] or match[3], int(match[2] or match[4])
