@@ -128,7 +128,7 @@ def test_what_holds_at_any_layer_is_derived_and_replayed_once(work: Counter[str]
     for what in ("steps replayed", "steps derived"):
         assert 0 < deep[what] == shallow[what], what
     assert shallow["steps replayed"] < 120
-    assert shallow["steps derived"] < 360
+    assert shallow["steps derived"] < 400
 
 
 def test_the_work_does_not_depend_on_the_width(work: Counter[str]) -> None:
