@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import groupby
+from typing import Any
 
+from derive.verification.forms import Form, form_of
 from derive.verification.source import Source
 
 
@@ -17,27 +19,47 @@ class Group:
     statements: list[ast.stmt]
     number: str
 
+    @cached_property
+    def form(self) -> Form | None:
+        """What the statements are up to names, if they are calls that can be told."""
+        return form_of(self.statements)
 
-def groups(body: Sequence[ast.stmt], source: Source) -> list[Group]:
-    """Divide statements into groups. They only say where to look."""
+
+@lru_cache(maxsize=1024)
+def groups(node: ast.FunctionDef, source: Source) -> list[Group]:
+    """Divide the statements of a function into groups. They only say where to look."""
 
     def key(statement: ast.stmt) -> tuple[int, str]:
         number = source.number(statement)
         return (source.heading(statement.lineno), number) if number else (-statement.lineno, "")
 
-    return [Group(list(members), number) for (_, number), members in groupby(body, key)]
+    return [Group(list(members), number) for (_, number), members in groupby(node.body, key)]
 
 
-def caps(test: ast.expr, call: ast.Call) -> bool:
-    """Recognise ``if np.maximum.reduce(z, axis=None) > c: np.minimum(z, c, out=z)``, c a number.
+@lru_cache(maxsize=1024)
+def assigned(node: ast.FunctionDef) -> frozenset[str]:
+    """Return the names that a function assigns."""
+    names: set[str] = set()
+    rest: list[Any] = [*node.args.defaults, *node.body]
+    while rest:
+        part = rest.pop()
+        kind = type(part)
+        if kind is ast.Name:
+            if type(part.ctx) is ast.Store:
+                names.add(part.id)
+        elif kind is list:
+            rest += part
+        elif kind not in _WITHOUT_NAMES:
+            rest += part.__dict__.values()
+    return frozenset(names)
 
-    If no entry is above c, every minimum is the entry itself: the condition changes nothing but the time.
-    """
-    match call.args, call.keywords:
-        case [ast.Name(id=array), ast.Constant(value=float()) | ast.Name() as bound], [
-            ast.keyword(arg="out")
-        ]:
-            taken = f"np.minimum({array}, {ast.unparse(bound)}, out={array})"
-            looked_at = f"np.maximum.reduce({array}, axis=None) > {ast.unparse(bound)}"
-            return (ast.unparse(call), ast.unparse(test)) == (taken, looked_at)
-    return False
+
+_WITHOUT_NAMES = {str, int, float, bool, type(None), ast.Constant, ast.Load, ast.Store, ast.Pass}
+_WITHOUT_NAMES |= {*ast.operator.__subclasses__(), *ast.cmpop.__subclasses__(), *ast.unaryop.__subclasses__()}
+
+
+def nowhere(name: str) -> ast.FunctionDef:
+    """Return the function to which the top of a file belongs."""
+    node = ast.parse(f"def {name}(): pass").body[0]
+    assert isinstance(node, ast.FunctionDef)
+    return node

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sympy import Expr, Indexed, Integer, Sum
 
@@ -67,6 +67,7 @@ class Knowledge:
         self.systems = ((step.primal, lm.h), (step.dual, lm.v))
         self._items: list[Known] = []
         self._candidates: dict[tuple[Group, object], list[Candidate]] = {}
+        self._by_heads: dict[tuple[str, Group, frozenset[Any]], list[Known]] = {}
         self._reached: dict[tuple[Expr, ...], frozenset[object]] = {}
         self._by_letter: dict[Expr, Known] = {}
         self._unfolding: dict[Indexed, Expr] = {}
@@ -88,6 +89,7 @@ class Knowledge:
         """Make an equation known."""
         self._items.append(item)
         self._candidates.clear()
+        self._by_heads.clear()
         self._by_letter[item.letter] = item
         if isinstance(item.right, Indexed) and isinstance(item.letter, Indexed):
             self._aliases[_family(item.letter)] = item
@@ -146,10 +148,10 @@ class Knowledge:
     def _letters(self, expr: Expr) -> frozenset[object]:
         """Return the letters of an expression, with their layers, once it is written out."""
         found: set[object] = set()
-        for quantity in _quantities(expr):
+        for quantity in quantities(expr):
             family = _family(quantity)
             if family not in self._reached:
-                written = _quantities(self._unfolded(quantity))
+                written = quantities(self._unfolded(quantity))
                 self._reached[family] = frozenset(map(_letter_of_layer, written))
             found |= self._reached[family]
         return frozenset(found)
@@ -166,16 +168,29 @@ class Knowledge:
             return False
         return self.key(other.right) == self.key(wanted.right)
 
-    def folded(self, held: Held, number: str = "") -> Held:
-        """Write the letter for a value that an equation gives; a letter stays as it is.
+    def fold(self, held: Held, number: str = "") -> Known | None:
+        """Return the equation that gives a value, to write its letter for it; a letter stays as it is.
 
         Under the comment of one equation, a part that happens to be the value of another stays written out:
         of z/sqrt(1 + z^2) the root may be an activation.
         """
         if isinstance(held.expr, (Indexed, Partial)):
-            return held
-        found = [item for item in self.find(held) if number in ("", item.number)]
-        return Held(found[0].letter, held.leaves) if found else held
+            return None
+        return next((item for item in self.find(held) if number in ("", item.number)), None)
+
+    def plain(self, quantity: Indexed) -> bool:
+        """Say whether a letter stands for nothing but itself."""
+        return bool(self._unfolded(quantity) == quantity)
+
+    def with_heads(
+        self, number: str, leaves: Group, heads: frozenset[Any], heads_of: Callable[[Expr], frozenset[Any]]
+    ) -> Sequence[Known]:
+        """Return the equations of a number whose right-hand sides have just these letters."""
+        if not self._by_heads:
+            for item in self._items:
+                key = (item.number, item.leaves, heads_of(item.right))
+                self._by_heads.setdefault(key, []).append(item)
+        return self._by_heads.get((number, leaves, heads), ())
 
     def _written_out(self, expr: Expr) -> Expr:
         """Write out what has two names, and let every function put its arguments in order again."""
@@ -210,13 +225,13 @@ class Knowledge:
 
 
 @remembered
-def _quantities(expr: Expr) -> frozenset[Indexed]:
+def quantities(expr: Expr) -> frozenset[Indexed]:
     """Return the indexed quantities in an expression, those in derivatives that are letters left out."""
     if isinstance(expr, Indexed):
         return frozenset((expr,))
     if isinstance(expr, Partial) or not expr.args:
         return frozenset()
-    return frozenset().union(*map(_quantities, expr.args))
+    return frozenset().union(*map(quantities, expr.args))
 
 
 @remembered

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from sympy import Expr
 
-from derive.verification.blocks import Group, caps, groups
+from derive.verification.alike import Alike, Given
+from derive.verification.blocks import Group, assigned, groups, nowhere
 from derive.verification.calls import SPECIAL, Contractions
 from derive.verification.expected import Knowledge, Known
 from derive.verification.expressions import Expressions
+from derive.verification.forms import caps
 from derive.verification.objects import (
     BUILTINS,
     PURE,
@@ -54,6 +55,8 @@ class Interpreter(Expressions):
         self.blaming = getattr(sources, "blaming", True)
         self._globals: dict[Source, dict[str, Any]] = {}
         self._recall = Recall()
+        self._alike = Alike(knowledge)
+        self._folds: list[Known] = []  # the equations that have given values, of the group at hand
 
     def interpreter(self) -> Interpreter:
         """Return itself, for the part that evaluates."""
@@ -75,7 +78,7 @@ class Interpreter(Expressions):
                 raise Refusal(f"{name} is decorated")
             return Function(source, node, name) if isinstance(node, ast.FunctionDef) else Class(source, node)
         if name in source.constants:
-            frame = Frame(Function(source, _nowhere(name), name), {}, frozenset())
+            frame = Frame(Function(source, nowhere(name), name), {}, frozenset())
             return self.evaluate(source.constants[name], frame)
         if name in source.imports:
             module, there = source.imports[name]
@@ -138,7 +141,7 @@ class Interpreter(Expressions):
         if len(self.frames) > 20:
             raise Refusal("calls itself")
         node = function.node
-        frame = Frame(function, names, _assigned(node) | set(names))
+        frame = Frame(function, names, assigned(node) | set(names))
         key = (function.source.name, function.qualname)
         if key in self.failed:
             raise Skipped
@@ -183,7 +186,7 @@ class Interpreter(Expressions):
 
     def _body(self, node: ast.FunctionDef, frame: Frame) -> Any:
         try:
-            self.block(_groups(node, frame.function.source), frame)
+            self.block(groups(node, frame.function.source), frame)
         except Returned as done:
             return done.value
         return None
@@ -230,9 +233,35 @@ class Interpreter(Expressions):
     def run_group(self, group: Group, frame: Frame) -> set[str]:
         """Run the statements of one group and return the numbers of the equations that they gave."""
         frame.stores, frame.number = [], group.number
-        for statement in group.statements:
-            self.statement(statement, frame)
+        given = None if self.blaming or not group.number else self._alike.given(group, frame)
+        if given is None:
+            for statement in group.statements:
+                self.statement(statement, frame)
+        elif not self._repeated(given, group, frame):
+            self._watched(given, group, frame)
         return self._settle(frame, group.statements, group.number) if group.number else set()
+
+    def _repeated(self, given: Given, group: Group, frame: Frame) -> bool:
+        """Do what another layer's statements did, in the letters of this one, if they are alike."""
+        frame.line = group.statements[-1].lineno
+        if not self._alike.repeated(given, frame):
+            return False
+        trace = self.traces[frame.function.source.name, frame.function.qualname]
+        trace.lines.update(given.form.lines)
+        return True
+
+    def _watched(self, given: Given, group: Group, frame: Frame) -> None:
+        """Run statements, and remember what they did."""
+        self._alike.watch(given)
+        self._folds, outer = given.folds, self._folds
+        done = None
+        try:
+            for statement in group.statements:
+                self.statement(statement, frame)
+            done = frame
+        finally:
+            self._folds = outer
+            self._alike.leave(given, done)
 
     def _settle(self, frame: Frame, statements: Sequence[ast.stmt], number: str) -> set[str]:
         numbers = {item.number for store in frame.stores for item in self._content(store)}
@@ -336,7 +365,7 @@ class Interpreter(Expressions):
         match target:
             case ast.Name(id=name):
                 if isinstance(value, Expr):
-                    value = self.knowledge.folded(Held(value, ()), frame.number).expr
+                    value = self._folded(Held(value, ()), frame).expr
                 frame.names[name] = value
                 frame.stores.append(name)
             case ast.Tuple(elts=targets):
@@ -356,35 +385,12 @@ class Interpreter(Expressions):
     def store(self, view: View, held: Held) -> None:
         """Fill an array, with the letter of an equation if one gives its value."""
         frame = self.frames[-1]
-        view.memory.write(view.start, view.stop, self.knowledge.folded(held, frame.number), frame.line)
+        view.memory.write(view.start, view.stop, self._folded(held, frame), frame.line)
         frame.stores.append((view.memory, view.start, view.stop))
 
-
-@lru_cache(maxsize=1024)
-def _groups(node: ast.FunctionDef, source: Source) -> list[Group]:
-    """Return the statements of a function, divided."""
-    return groups(node.body, source)
-
-
-@lru_cache(maxsize=1024)
-def _assigned(node: ast.FunctionDef) -> frozenset[str]:
-    """Return the names that a function assigns."""
-    names: set[str] = set()
-    rest: list[Any] = [*node.args.defaults, *node.body]
-    while rest:
-        part = rest.pop()
-        if isinstance(part, ast.Name):
-            if isinstance(part.ctx, ast.Store):
-                names.add(part.id)
-        elif isinstance(part, list):
-            rest += part
-        elif isinstance(part, ast.AST) and not isinstance(part, ast.Constant):
-            rest += part.__dict__.values()
-    return frozenset(names)
-
-
-def _nowhere(name: str) -> ast.FunctionDef:
-    """Return the function to which the top of a file belongs."""
-    node = ast.parse(f"def {name}(): pass").body[0]
-    assert isinstance(node, ast.FunctionDef)
-    return node
+    def _folded(self, held: Held, frame: Frame) -> Held:
+        item = self.knowledge.fold(held, frame.number)
+        if item is None:
+            return held
+        self._folds.append(item)
+        return Held(item.letter, held.leaves)

@@ -110,7 +110,7 @@ class Memory:
         stretch = (start, stop)
         if not isinstance(self.held.get(stretch), Held):  # else whatever overlaps it is lost already
             for other, content in self.held.items():
-                if isinstance(content, Held) and other != stretch and not _apart(*other, start, stop):
+                if isinstance(content, Held) and other != stretch and not apart(*other, start, stop):
                     self.held[other] = Lost(line)
         self.held[stretch] = held
         for watch in self.watches:
@@ -140,7 +140,7 @@ def _length(start: Expr, stop: Expr, size: Expr) -> Expr:
 
 
 @remembered
-def _apart(low: Expr, high: Expr, start: Expr, stop: Expr) -> bool:
+def apart(low: Expr, high: Expr, start: Expr, stop: Expr) -> bool:
     """Say whether two stretches are known to have no entry in common."""
     if low == start:  # none is empty
         return False
