@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from derive.architecture import Architecture
 from derive.drawing import draw
 from derive.errors import UserError
 from derive.printers.tikz import network_tikz
-from derive.templates_path import templates_directory
+from derive.templating import environment
 from derive.version import MARKER
 from derive.wiring import Link
 
@@ -106,14 +104,7 @@ def picture(architecture: Architecture, ending: str) -> str:
         return f"% {MARKER}: derive describe {architecture}, for tikz\n{network_tikz(architecture)}\n"
     if ending != ".svg":
         raise UserError(f"expected a name ending in .svg or .tex, got {ending or 'none'!r}")
-    environment = Environment(
-        loader=FileSystemLoader(templates_directory() / "page"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    templates = environment("page", escape=True)
     title = f"The network {architecture.label}"
     drawing = draw(architecture, title)
-    return environment.get_template("drawing.svg.j2").render(drawing=drawing, marker=MARKER)
+    return templates.get_template("drawing.svg.j2").render(drawing=drawing, marker=MARKER)

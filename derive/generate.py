@@ -21,9 +21,9 @@ from derive.package_c import render as render_c
 from derive.package_python import file_name, require_small
 from derive.package_python import render as render_python
 from derive.proof import Proof, prove
-from derive.verification import require_verified
-from derive.verification.c_files import require_c
-from derive.verification.python_file import require_python
+from derive.verification import verify_files
+from derive.verification.c_files import verify_c
+from derive.verification.python_file import verify_python
 from derive.verification.verify import made_from, read_package
 from derive.version import MARKER
 from derive.writing import write_text
@@ -93,14 +93,14 @@ def generate(
     proof.require()
     if target == "python":
         files = render_python(proof)
-        require_python(files, proof)
+        verify_python(files, proof, files).require()
         return Package(proof, files, (), target)
     if target == "c":
         files = render_c(proof)
-        require_c(files, proof)
+        verify_c(files, proof, files).require()
         return Package(proof, files, (), target)
     files = render(proof, chosen)
-    require_verified(files, proof, chosen)
+    verify_files(files, proof, chosen).require()
     return Package(proof, files, chosen)
 
 

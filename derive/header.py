@@ -9,16 +9,23 @@ from typing import Any
 
 from jinja2 import Environment
 
+from derive.architecture import Architecture
 from derive.costs import QUADRATIC
 from derive.printers.text import equation_text
 from derive.proof import Proof
 from derive.version import MARKER, tool_version
 
+FOLDER = "head"  # the folder of its template
+
 
 def header(
-    proof: Proof, environment: Environment, contexts: Mapping[str, Any], extras: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Return what a header template is given; the digest covers derivation, program and templates."""
+    proof: Proof,
+    environment: Environment,
+    contexts: Mapping[str, Any],
+    extras: Sequence[str] = (),
+    target: str = "",
+) -> list[str]:
+    """Return the lines of a head, not yet comments; the digest covers derivation, program and templates."""
     digest = hashlib.sha256()
     for derived in (*proof.sample, *proof.mean, *proof.output):
         digest.update(equation_text(derived.equation).encode())
@@ -27,14 +34,30 @@ def header(
     for name in sorted(loader.list_templates()):
         digest.update(loader.get_source(environment, name)[0].encode())
     digest.update(repr(sorted(contexts.items())).encode())
-    architecture = proof.architecture
-    return {
+    said = {
         "marker": MARKER,
         "version": tool_version(),
-        "architecture": str(architecture),
-        "own": architecture.own,
-        "cost": "" if architecture.cost == QUADRATIC else shlex.quote(architecture.cost),
-        "extras": ",".join(extras),
-        "label": architecture.label,
+        "label": proof.architecture.label,
+        "command": _command(proof.architecture, extras, target),
         "digest": digest.hexdigest(),
     }
+    return environment.get_template("header.j2").render(said).splitlines()
+
+
+def commented(lines: Sequence[str], sign: str = "#") -> str:
+    """Return lines as comments."""
+    return "\n".join(f"{sign} {line}" for line in lines)
+
+
+def _command(architecture: Architecture, extras: Sequence[str], target: str) -> str:
+    """Return an architecture with the options that make the file again."""
+    words = [str(architecture)]
+    if architecture.cost != QUADRATIC:
+        words += ["--cost", shlex.quote(architecture.cost)]
+    for formula in architecture.own:
+        words += ["--activation", f"'{formula}'"]
+    if target:
+        words += ["--target", target]
+    if extras:
+        words += ["--with", ",".join(extras)]
+    return " ".join(words)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Expr
 
 from derive.activations import Activation, Z, activation
@@ -45,7 +44,7 @@ from derive.printers.levels import Level
 from derive.printers.tikz import network_tikz
 from derive.proof import Proof
 from derive.quantities import Partial, Sigma, SigmaPrime
-from derive.templates_path import templates_directory
+from derive.templating import latex_environment
 from derive.theorems.backpropagation import Derived
 from derive.theorems.catalogue import theorems
 from derive.theorems.curved import stated
@@ -117,25 +116,7 @@ def latex_document(
         NotProvedError: if a claim of the proof does not hold; nothing is printed then.
     """
     proof.require()
-    return environment().get_template(TEMPLATE).render(context(proof, level, numbering, cite_code))
-
-
-def environment() -> Environment:
-    r"""Return the Jinja environment: ``\VAR{...}``, ``\BLOCK{...}``, and nothing may be undefined."""
-    return Environment(
-        block_start_string=r"\BLOCK{",
-        block_end_string="}",
-        variable_start_string=r"\VAR{",
-        variable_end_string="}",
-        comment_start_string=r"\#{",
-        comment_end_string="}",
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-        undefined=StrictUndefined,
-        loader=FileSystemLoader(templates_directory() / "latex"),
-    )
+    return latex_environment().get_template(TEMPLATE).render(context(proof, level, numbering, cite_code))
 
 
 def context(

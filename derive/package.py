@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from derive.activations import activation
 from derive.architecture import Architecture, Parameter
 from derive.costs import SOFTMAX
 from derive.extras import ACCELERATION, checked, require_fitting
-from derive.header import header
+from derive.header import FOLDER, commented, header
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package_curved import curved_contexts
@@ -42,7 +40,7 @@ from derive.program.speed import ONES, faster
 from derive.proof import Proof
 from derive.quantities import a
 from derive.special import source as special_source
-from derive.templates_path import templates_directory
+from derive.templating import environment
 from derive.theorems.gauss_newton import output_letter
 
 MAX_LISTED = 6
@@ -59,22 +57,14 @@ def render(proof: Proof, extras: Sequence[str] = ()) -> dict[str, str]:
     proof.require()
     extras = checked(extras)
     require_fitting(extras, proof.squares, proof.architecture.cost)
-    environment = Environment(
-        loader=FileSystemLoader(templates_directory() / "numpy"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    templates = environment("numpy", FOLDER)
     texts = contexts(proof, extras)
-    said_by = header(proof, environment, texts, extras)
-    head = environment.get_template("header.j2").render(said_by | {"marker": f"# {said_by['marker']}"})
+    head = commented(header(proof, templates, texts, extras))
     files = {}
     for name, context in texts.items():
         said = {key: value for key, value in context.items() if key != "template"}
-        template = environment.get_template(f"{context.get('template', name)}.j2")
-        text = template.render(header=head.rstrip("\n"), **said)
+        template = templates.get_template(f"{context.get('template', name)}.j2")
+        text = template.render(header=head, **said)
         files[name] = text
     return files
 

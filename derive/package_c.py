@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Symbol
 
-from derive.header import header
+from derive.header import FOLDER, commented, header
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package import conventions
@@ -26,7 +25,7 @@ from derive.program.routines import WEIGHTS
 from derive.program.sample_loops import MAX_NORMAL_PARAMETERS, SampleLoops, has_step, sample_loops
 from derive.proof import Proof
 from derive.quantities import N
-from derive.templates_path import templates_directory
+from derive.templating import environment
 
 MAX_ON_STACK = 256  # larger arrays lie in the caller's memory
 
@@ -112,17 +111,9 @@ def render(proof: Proof) -> dict[str, str]:
         NotProvedError: if anything in the proof failed; then nothing is rendered.
     """
     proof.require()
-    loader = FileSystemLoader(templates_directory() / "c")
-    environment = Environment(
-        loader=loader,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    templates = environment("c", FOLDER)
     context = _context(proof, sample_loops(proof))
-    head = environment.get_template("header.j2").render(header(proof, environment, context))
+    head = header(proof, templates, context, target="c")
     name = proof.architecture.package_name
     places = {
         f"{name}.h": ("net.h.j2", "//"),
@@ -132,8 +123,7 @@ def render(proof: Proof) -> dict[str, str]:
     }
     files = {}
     for file, (template, sign) in places.items():
-        lines = "\n".join(f"{sign} {line}" for line in head.splitlines())
-        files[file] = environment.get_template(template).render(header=lines, **context)
+        files[file] = templates.get_template(template).render(header=commented(head, sign), **context)
     return files
 
 

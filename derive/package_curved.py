@@ -9,8 +9,8 @@ from typing import Any
 from derive.architecture import Parameter
 from derive.equation import Equation
 from derive.network import Network
-from derive.package_lean import _call, _kept, _sizes, _slot_sizes, _touched
-from derive.package_parts import function, memory_of, others, shape_code, spare_arrays
+from derive.package_lean import _call, _kept, _sizes
+from derive.package_parts import entries_of_slots, function, memory_of, others, shape_code, spare_arrays
 from derive.printers.numpy import special_functions
 from derive.printers.text import equation_text
 from derive.program.curved_lean import (
@@ -148,8 +148,8 @@ def _gram(
     axes, slots = lean.gram.axes, lean.gram.slots
     square = [name for name in slots if axes[name].count("n") > 1]
     plain = [name for name in slots if name not in square]
-    ahead = _touched(lean.gram) | _touched(lean.along) | _touched(lean.bend)
-    in_back = _touched(lean.pull_back)
+    ahead = lean.gram.arrays | lean.along.arrays | lean.bend.arrays
+    in_back = lean.pull_back.arrays
     work = [name for name in plain if name in ahead]
     back = [name for name in plain if name in in_back]
     lent = [("weights", names), ("activations", activations)]
@@ -184,7 +184,7 @@ def _gram(
             [entries(routines.propagate.axes[name]) for name in (*activations, *spare)],
             12,
         ),
-        "square_slots": _sizes(_slot_sizes(lean.gram, square), 12),
+        "square_slots": _sizes(entries_of_slots(lean.gram, square), 12),
         "activations": _kept(routines, activations, 0),
         "spare": _kept(routines, spare, len(activations)),
         "work": [carve(name, axes[name], slots[name]) for name in work],
@@ -214,7 +214,7 @@ def _normal(
     bend = function(lean.bend_rows, [by_work], fills=("K",))
     weigh, normal = function(lean.weigh_columns, []), function(lean.normal, [], fills=("S", "g"))
     accumulate, slope = function(lean.accumulate, []), function(model.slope, [], fills=("g",))
-    sizes = _slot_sizes(lean.columns, columns)
+    sizes = entries_of_slots(lean.columns, columns)
     entries_of_rows = outputs * proof.architecture.n_parameters
 
     def carve(name: str) -> str:

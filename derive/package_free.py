@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from derive.errors import NotProvedError
-from derive.package_parts import function, shape_code, slot_sizes, spare_arrays
+from derive.package_parts import function, shape_code, slot_sizes, spare_arrays, touched
 from derive.printers.numpy import special_functions, tuple_code
 from derive.program.passes import entries
-from derive.program.routines import Routine, Routines
+from derive.program.routines import Routines
 from derive.program.sweeps import iteration_routines, sweeps
 from derive.proof import Proof
 from derive.theorems.matrix_free import matrix_free
@@ -21,8 +21,8 @@ def sweeps_context(proof: Proof, routines: Routines, names: Sequence[str]) -> di
     activations, spare = list(routines.kept), spare_arrays(routines)
     slots = found.forward.slots
     lent = [("weights", list(names)), ("activations", activations)]
-    forward_work = [name for name in slots if _touches(found.forward, name)]
-    backward_work = [name for name in slots if _touches(found.backward, name)]
+    forward_work = touched(found.forward, list(slots))
+    backward_work = touched(found.backward, list(slots))
     directions, blocks = [f"R{name}" for name in names], [f"g{name}" for name in names]
     push = function(found.forward, [lent[0], ("direction", directions), lent[1], ("work", forward_work)])
     pull = function(found.backward, [*lent, ("back", backward_work), ("product", blocks)])
@@ -73,7 +73,3 @@ def matrix_free_context(proof: Proof) -> dict[str, Any]:
         "accumulate": function(found.accumulate, []),
         "ray": function(found.ray, [], fills=("f_new",)),
     }
-
-
-def _touches(routine: Routine, name: str) -> bool:
-    return any(name in (*s.reads, s.target.array) for s in routine.statements)

@@ -8,12 +8,12 @@ from typing import Any
 
 from derive.architecture import Parameter
 from derive.package_layers import layers_contexts, of_numbers
-from derive.package_parts import Function, function, memory_of, shape_code, spare_arrays
+from derive.package_parts import Function, entries_of_slots, function, memory_of, shape_code, spare_arrays
 from derive.package_weighted import weighted_contexts
 from derive.printers.numpy import special_functions, tuple_code
 from derive.program.lean import lean_routines
 from derive.program.passes import entries
-from derive.program.routines import Routine, Routines
+from derive.program.routines import Routines
 from derive.program.statements import Axes
 from derive.proof import Proof
 from derive.special import definite_source
@@ -30,7 +30,7 @@ def lean_contexts(
     lent = [("weights", names), ("activations", activations)]
     axes, slots = lean.gram.axes, lean.gram.slots
     square = [name for name in slots if axes[name].count("n") > 1]
-    in_gram, in_back = _touched(lean.gram), _touched(lean.pull_back)
+    in_gram, in_back = lean.gram.arrays, lean.pull_back.arrays
     gram_work = [name for name in slots if name not in square and name in in_gram]
     back_work = [name for name in slots if name not in square and name in in_back]
     kept_slots = [entries(routines.propagate.axes[name]) for name in (*activations, *spare)]
@@ -53,7 +53,7 @@ def lean_contexts(
     accumulate = function(lean.accumulate, [])
     own_sums = {"S": "self.S", "g": "self.g", "part_S": "part_S", "part_g": "part_g"}
     normal = function(lean.normal, [], fills=("S", "g"))
-    sizes_of_columns = _slot_sizes(lean.rows, columns)
+    sizes_of_columns = entries_of_slots(lean.rows, columns)
     first = len(sizes_of_columns)
     weighted = weighted_contexts(proof, routines, names, f"self.squares[{square.index(lean.matrix)}]")
     return {
@@ -73,7 +73,7 @@ def lean_contexts(
             "decrease": function(lean.dual_decrease, []),
             "memory": memory_of(lean_steps, [], [], []),
             "kept": _sizes(kept_slots, 12),
-            "square_slots": _sizes(_slot_sizes(lean.gram, square), 12),
+            "square_slots": _sizes(entries_of_slots(lean.gram, square), 12),
             "activations": _kept(routines, activations, 0),
             "spare": _kept(routines, spare, len(activations)),
             "work": [carve(name, axes[name], slots[name]) for name in gram_work],
@@ -128,20 +128,8 @@ def lean_contexts(
     }
 
 
-def _touched(routine: Routine) -> set[str]:
-    return {name for s in routine.statements for name in (*s.reads, s.target.array)}
-
-
 def _sizes(sizes: list[int], indent: int) -> str:
     return tuple_code(list(map(str, sizes)), indent)
-
-
-def _slot_sizes(routine: Routine, names: list[str]) -> list[int]:
-    sizes = [0] * (1 + max((routine.slots[name] for name in names), default=-1))
-    for name in names:
-        slot = routine.slots[name]
-        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
-    return sizes
 
 
 def _kept(routines: Routines, names: list[str], first: int) -> list[str]:

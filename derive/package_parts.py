@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from derive.printers.numpy import Block, blocks, tuple_code
@@ -76,10 +77,10 @@ def function(routine: Routine, groups: list[tuple[str, list[str]]], fills: tuple
 
     Arrays of a group arrive in one tuple; the caller also lends those that the routine ``fills``.
     """
-    all_touched = {name for s in routine.statements for name in (*s.reads, s.target.array)}
+    met = routine.arrays
     signature, unpack, given = [], [], set()
     for group, members in groups:
-        used = [name if name in all_touched else "_" for name in members]
+        used = [name if name in met else "_" for name in members]
         signature.append(f"{group}: Arrays")
         if set(used) != {"_"}:
             unpack.append(f"{tuple_code(used, INDENT, WIDTH - len(group) - 3, bare=True)} = {group}")
@@ -103,8 +104,8 @@ def others(routine: Routine, activations: list[str]) -> list[str]:
 
 def touched(routine: Routine, names: list[str]) -> list[str]:
     """Return the names of arrays that a routine reads or writes, in the given order."""
-    found = {name for s in routine.statements for name in (*s.reads, s.target.array)}
-    return [name for name in names if name in found]
+    met = routine.arrays
+    return [name for name in names if name in met]
 
 
 def positions(names: list[str], wanted: list[str]) -> str:
@@ -138,13 +139,19 @@ def memory_of(routine: Routine, activations: list[str], work: list[str], spare: 
 
 def slot_sizes(routine: Routine) -> tuple[list[int], list[int]]:
     """Return the entries of each slot, for one sample where it grows and in all where it does not."""
-    count = 1 + max(routine.slots.values())
-    sizes, fixed = [0] * count, [False] * count
-    for name, slot in routine.slots.items():
-        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
-        fixed[slot] = is_fixed(routine.axes[name])
-    growing = fixed.count(False)
+    sizes = entries_of_slots(routine, routine.slots)
+    fixed = {slot for name, slot in routine.slots.items() if is_fixed(routine.axes[name])}
+    growing = len(sizes) - len(fixed)  # fixed slots are the last
     return sizes[:growing], sizes[growing:]
+
+
+def entries_of_slots(routine: Routine, names: Iterable[str]) -> list[int]:
+    """Return, for each slot that some arrays lie in, how many entries the largest of them has."""
+    slots = {name: routine.slots[name] for name in names}
+    sizes = [0] * (1 + max(slots.values(), default=-1))
+    for name, slot in slots.items():
+        sizes[slot] = max(sizes[slot], entries(routine.axes[name]))
+    return sizes
 
 
 def shape_code(axes: Axes) -> str:

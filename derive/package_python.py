@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sympy import Symbol
 
 from derive.architecture import Architecture
 from derive.errors import UserError
-from derive.header import header
+from derive.header import FOLDER, commented, header
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package import MAX_LISTED, conventions, wiring
@@ -25,7 +24,7 @@ from derive.printers.text import equation_text
 from derive.program.scalar_functions import descent_step, parameter_names, scalar_functions
 from derive.proof import Proof
 from derive.quantities import N
-from derive.templates_path import templates_directory
+from derive.templating import environment
 
 MAX_PARAMETERS = 1000  # four functions of a few lines for each: longer files are slow to prove and to load
 
@@ -57,18 +56,10 @@ def render(proof: Proof) -> dict[str, str]:
     """
     proof.require()
     require_small(proof.architecture)
-    environment = Environment(
-        loader=FileSystemLoader(templates_directory() / "python"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    templates = environment("python", FOLDER)
     context = _context(proof)
-    head = environment.get_template("header.j2").render(header(proof, environment, context))
-    lines = "\n".join(f"# {line}" for line in head.splitlines())
-    text = environment.get_template("net.py.j2").render(header=lines, **context)
+    head = commented(header(proof, templates, context, target="python"))
+    text = templates.get_template("net.py.j2").render(header=head, **context)
     return {file_name(proof.architecture): text}
 
 

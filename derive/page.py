@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby, zip_longest
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from derive.calculus.derivation import Derivation
@@ -32,7 +31,7 @@ from derive.printers.mathml import (
 )
 from derive.printers.mathml_prose import formula, prose
 from derive.proof import Proof
-from derive.templates_path import templates_directory
+from derive.templating import environment
 from derive.theorems.catalogue import theorems
 from derive.theorems.curved import stated
 from derive.theorems.descent import descent_update
@@ -110,22 +109,10 @@ def page(proof: Proof, numbering: Numbering = OWN) -> str:
         NotProvedError: if a claim of the proof does not hold; nothing is shown then.
     """
     proof.require()
-    templates = environment()
+    templates = environment("page", escape=True)
     style, script = (templates.get_template(name).render() for name in ("style.css.j2", "script.js.j2"))
     frame = {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
     return templates.get_template("page.html.j2").render(context(proof, numbering) | frame)
-
-
-def environment() -> Environment:
-    """Return the Jinja environment: everything escaped but ``Markup``, nothing undefined."""
-    return Environment(
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=True,
-        undefined=StrictUndefined,
-        loader=FileSystemLoader(templates_directory() / "page"),
-    )
 
 
 def context(proof: Proof, numbering: Numbering = OWN) -> dict[str, object]:

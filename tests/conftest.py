@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -19,6 +22,8 @@ from derive.theorems.robust import require_robust
 from derive.theorems.scaled_step import scaled_step
 from derive.theorems.trials import trials
 from derive.theorems.weighted_step import weighted_step
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
@@ -68,3 +73,29 @@ def _checked_in_packages_stay_the_ones_that_were_imported() -> Iterator[None]:
     known = {name: module for name, module in sys.modules.items() if name.split(".")[0] in GENERATED}
     yield
     sys.modules.update(known)
+
+
+@pytest.fixture(scope="module")
+def suite() -> Iterator[Any]:
+    """The modules of benchmarks/, which import each other by their bare names."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(BENCHMARKS))
+    names = (
+        "contest",
+        "gradient",
+        "lm",
+        "machine",
+        "memory",
+        "networks",
+        "report",
+        "run",
+        "sgd",
+        "timing",
+    )
+    try:
+        yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(BENCHMARKS)):
+                del sys.modules[name]

@@ -33,7 +33,8 @@ from derive.theorems.curved import stated
 
 ROOT = Path(__file__).parents[1]
 FOLDER = templates_directory() / "numpy"
-TEMPLATES = sorted(path.name for path in FOLDER.glob("*.j2"))
+HEAD = templates_directory() / "head"  # of every target
+TEMPLATES = sorted(path.name for folder in (FOLDER, HEAD) for path in folder.glob("*.j2"))
 PACKAGES = sorted(path.parent for path in (ROOT / "generated").glob("*/__init__.py"))
 each_template = pytest.mark.parametrize("name", TEMPLATES)
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
@@ -50,7 +51,8 @@ def package_of(sizes: str) -> Package:
 
 
 def template_source(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")
+    folder = FOLDER if (FOLDER / name).exists() else HEAD
+    return (folder / name).read_text(encoding="utf-8")
 
 
 # -- templates -------------------------------------------------------------------------------------------
@@ -108,7 +110,7 @@ def test_unknown_variable_in_a_template_is_an_error(tmp_path: Path, monkeypatch:
     shutil.copytree(FOLDER.parent, tmp_path / "templates")
     with (tmp_path / "templates" / "numpy" / "train.py.j2").open("a", encoding="utf-8") as file:
         file.write("# {{ nobody_gives_this }}\n")
-    monkeypatch.setattr("derive.package.templates_directory", lambda: tmp_path / "templates")
+    monkeypatch.setattr("derive.templating.templates_directory", lambda: tmp_path / "templates")
     with pytest.raises(jinja2.UndefinedError, match="nobody_gives_this"):
         render(proof_of("2-2-3-2"))
 

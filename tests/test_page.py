@@ -26,13 +26,14 @@ from derive.drawing import MAX_LAYERS, MAX_NEURONS, draw
 from derive.equation import Equation
 from derive.errors import NotProvedError
 from derive.numbered import activation_equation, forward_equations, objective_equations, step_list
-from derive.page import context, environment, page, significant
+from derive.page import context, page, significant
 from derive.printers.mathml import (
     equation_mathml,
 )
 from derive.printers.mathml_prose import formula, prose
 from derive.proof import Proof, Verdict, prove
 from derive.templates_path import templates_directory
+from derive.templating import environment
 from derive.theorems import catalogue, lemma1
 from derive.theorems.descent import descent_update
 from derive.theorems.refutations import refutations
@@ -252,9 +253,9 @@ def test_the_templates_read_what_they_are_given_and_hold_no_formula(proof: Proof
         source = path.read_text()
         assert not re.search(r"<m(ath|row|i|o|n|frac|sub|sup)\b|\|\s*safe|[∂∑δσ]", source), path.name
         assert len(source.splitlines()) < 300
-        read |= meta.find_undeclared_variables(environment().parse(source))
+        read |= meta.find_undeclared_variables(environment("page", escape=True).parse(source))
     assert read == set(context(proof)) | {"style", "script", "policy"}
-    assert environment().autoescape is True
+    assert environment("page", escape=True).autoescape is True
 
 
 @pytest.mark.parametrize("sizes", ["1-1", "784-30-10", "-".join(["2"] * 14)])

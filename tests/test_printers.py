@@ -16,7 +16,7 @@ from derive.activations import SIGMOID
 from derive.architecture import Architecture
 from derive.calculus.rules import RULES
 from derive.errors import NotProvedError
-from derive.latex_document import TEMPLATE, context, environment, latex_document
+from derive.latex_document import TEMPLATE, context, latex_document
 from derive.network import Network, mean_cost
 from derive.numbered import (
     activation_equation,
@@ -40,6 +40,7 @@ from derive.printers.text import equation_text, expression_text
 from derive.proof import Proof, prove
 from derive.quantities import Index, N, Partial, Sigma, a, b, delta, l, total, w, z
 from derive.templates_path import templates_directory
+from derive.templating import latex_environment
 from derive.theorems.catalogue import theorems
 from derive.theorems.descent import descent_update
 from derive.theorems.lemma1 import derive_in_general
@@ -300,7 +301,7 @@ def test_a_refuted_claim_prints_nothing(proof: Proof):
 def test_the_template_reads_what_it_is_given_and_holds_no_formula(proof: Proof):
     source = (templates_directory() / "latex" / TEMPLATE).read_text()
     given = context(proof)
-    assert meta.find_undeclared_variables(environment().parse(source)) == set(given)
+    assert meta.find_undeclared_variables(latex_environment().parse(source)) == set(given)
     assert set(re.findall(r"symbol\.(\w+)", source)) == set(given["symbol"])
     assert not re.search(r"\\(frac|sum|sigma|delta|partial|prime)\b", source)
 

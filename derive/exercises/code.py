@@ -90,7 +90,7 @@ def _cut(architecture: str, routine: Routine) -> list[_Block]:
     blocks = []
     for _, group in groupby(routine.statements, key=lambda statement: id(statement.equation)):
         statements = list(group)
-        names = {name for s in statements for name in (*s.reads, s.target.array)} - {N.name}
+        names = {name for s in statements for name in s.arrays} - {N.name}
         axes = {name: routine.axes[name] for name in names}
         if any(isinstance(op, Scalar) and op.value.has(N) for s in statements for op in s.operands):
             axes["n"] = ()

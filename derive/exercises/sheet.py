@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from derive.exercises.blocks import Block, Code, Prose, Row
 from derive.exercises.exercise import Exercise
-from derive.latex_document import environment
 from derive.printers.latex_prose import prose
 from derive.printers.latex_spelling import escape
+from derive.templating import latex_environment
 from derive.version import MARKER, tool_version
 
 TEMPLATE = "exercises.tex.j2"
@@ -40,7 +40,7 @@ def answer_key(exercises: Sequence[Exercise]) -> str:
 
 
 def _rendered(title: str, sets: list[_Set]) -> str:
-    template = environment().get_template(TEMPLATE)
+    template = latex_environment().get_template(TEMPLATE)
     return template.render(marker=f"{MARKER} {tool_version()}", title=title, sets=sets)
 
 

@@ -142,6 +142,6 @@ def _root(storage: dict[str, str], name: str) -> str:
 
 
 def _with(program: Program, statements: list[Statement]) -> Program:
-    alive = {s.target.array for s in statements} | {name for s in statements for name in s.reads}
+    alive = {name for s in statements for name in s.arrays}
     axes = {name: axes for name, axes in program.axes.items() if name in alive}
     return replace(program, statements=statements, axes=axes)

@@ -83,6 +83,11 @@ class Routine:
         return found
 
     @property
+    def arrays(self) -> set[str]:
+        """The names that a statement reads or writes."""
+        return {name for statement in self.statements for name in statement.arrays}
+
+    @property
     def reads_samples(self) -> bool:
         """True if a statement needs the number of samples."""
         return any(

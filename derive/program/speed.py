@@ -7,7 +7,7 @@ loops over the same few arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sympy import Integer
@@ -81,15 +81,11 @@ def one_minus_square(routine: Routine) -> Routine:
         found = _one_minus_square(rest[:4], rest[4:])
         statements += found or rest[:1]
         rest = rest[4:] if found else rest[1:]
-    gone = _arrays(routine.statements) - _arrays(statements)
+    gone = routine.arrays - replace(routine, statements=tuple(statements)).arrays
     left = {name: slot for name, slot in routine.slots.items() if name not in gone}
     order = sorted(set(left.values()))  # a slot may have been for t alone
     slots = {name: order.index(slot) for name, slot in left.items()}
     return replace(routine, statements=tuple(statements), slots=slots)
-
-
-def _arrays(statements: Iterable[Statement]) -> set[str]:
-    return {name for statement in statements for name in (*statement.reads, statement.target.array)}
 
 
 def _one_minus_square(four: Sequence[Statement], later: Sequence[Statement]) -> list[Statement]:
@@ -106,7 +102,7 @@ def _one_minus_square(four: Sequence[Statement], later: Sequence[Statement]) -> 
     ]
     if [(s.operation, s.target, s.operands) for s in four] != wanted or not (t.plain and d.plain and a.plain):
         return []
-    reader = next((s for s in later if t.array in (*s.reads, s.target.array)), None)
+    reader = next((s for s in later if t.array in s.arrays), None)
     if len({t.array, d.array, a.array}) < 3 or (reader is not None and t.array in reader.reads):
         return []
     first = four[0]

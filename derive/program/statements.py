@@ -103,6 +103,11 @@ class Statement:
             names += [operand.array] if isinstance(operand, View) else operand.symbols
         return (*names, self.target.array) if self.updates else tuple(names)
 
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The names of the arrays and numbers that it reads or writes."""
+        return (*self.reads, self.target.array)
+
     def renamed(self, names: dict[str, str]) -> Statement:
         """Return the statement with arrays renamed."""
         return replace(

@@ -13,7 +13,6 @@ from functools import partial
 
 from sympy import Expr, Indexed, IndexedBase, Integer, Sum, Symbol
 
-from derive.errors import NotProvedError
 from derive.numbered import residual_equation
 from derive.proof import Proof
 from derive.quantities import Index, N, Partial, eta, mu, total
@@ -31,6 +30,7 @@ from derive.verification.c_source import (
     expression,
     statements,
 )
+from derive.verification.frame import Frame, compared, frame
 from derive.verification.report import Finding, Proved, Report
 from derive.verification.spelling import as_code
 
@@ -38,7 +38,6 @@ TOTAL = Symbol("total")
 FUNCTION = re.compile(
     r"^static [^\n]*?\b(\w+)\((?:[^{}]*?)\)\n\{\n(.*?)^\}\n", flags=re.MULTILINE | re.DOTALL
 )
-_HEAD = 7  # lines that say from what a file was made
 
 
 class Reader:
@@ -378,19 +377,10 @@ def verify_c(files: Mapping[str, str], proof: Proof, rendered: Mapping[str, str]
             str(proof.architecture), (), tuple(Finding(f, 1, "", "", "is missing") for f in missing)
         )
     report = Reader(OneSample(proof), name, files[name]).all()
-    around = [found for file in rendered for found in _around(file, files[file], rendered[file])]
+    around = [
+        found for file in rendered for found in compared(file, *map(_frame, (files[file], rendered[file])))
+    ]
     return Report(report.architecture, report.proved, (*report.findings, *around))
-
-
-def _around(file: str, text: str, wanted: str) -> list[Finding]:
-    """Compare what stands around the functions that are read, the head of the file aside."""
-    ours, theirs = (_frame(found) for found in (text, wanted))
-    for (line, got), (_, expected) in zip(ours, theirs, strict=False):
-        if got != expected:
-            return [Finding(file, line, got.strip(), "", "differs from what the generator writes there")]
-    if len(ours) != len(theirs):
-        return [Finding(file, ours[-1][0], "", "", "is longer or shorter than what the generator writes")]
-    return []
 
 
 READ = (
@@ -399,23 +389,10 @@ READ = (
 )
 
 
-def _frame(text: str) -> list[tuple[int, str]]:
-    """Return the lines with their numbers, without the insides of functions that are read."""
+def _frame(text: str) -> Frame:
     inside: set[int] = set()
     for found in FUNCTION.finditer(text):
         if found[1] in READ:
             first = text.count("\n", 0, found.start(2)) + 1
             inside |= set(range(first, first + found[2].count("\n")))
-    numbered = enumerate(text.splitlines(), start=1)
-    return [(line, content) for line, content in numbered if line > _HEAD - 1 and line not in inside]
-
-
-def require_c(files: Mapping[str, str], proof: Proof) -> None:
-    """Verify files that are about to be written.
-
-    Raises:
-        NotProvedError: naming the first finding.
-    """
-    report = verify_c(files, proof, files)
-    if not report.holds:
-        raise NotProvedError(f"not written, for the code is not what was proved: {report.findings[0]}")
+    return frame(text.splitlines(), inside)

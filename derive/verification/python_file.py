@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from glob import escape
 from pathlib import Path
 
-from derive.errors import NotProvedError
 from derive.package_python import file_name, render, require_small
 from derive.proof import Proof, prove
 from derive.verification.expected import Knowledge
+from derive.verification.frame import Frame, compared, frame
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import Located, Trace
 from derive.verification.report import Finding, Proved, Report
@@ -36,7 +36,6 @@ from derive.verification.values import Refusal
 from derive.verification.verify import made_from, read_files
 
 READ = ("_forward", "_cost", "_gradient", "_descend")
-_HEAD = 6  # lines that say from what the file was made
 
 
 class _Reader:
@@ -111,44 +110,17 @@ def verify_python(files: Mapping[str, str], proof: Proof, rendered: Mapping[str,
     except SourceError as error:
         return Report(label, (), (Finding(name, error.line, "", "", str(error)),))
     report = _Reader(proof, source).all()
-    around = _around(source, read_source(name, rendered[name]))
+    around = compared(name, _frame(source), _frame(read_source(name, rendered[name])))
     return Report(label, report.proved, (*report.findings, *around))
 
 
-def _around(source: Source, wanted: Source) -> list[Finding]:
-    """Compare what stands around the functions that are read, the head of the file aside."""
-    ours, theirs = _frame(source), _frame(wanted)
-    for (line, got), (_, expected) in zip(ours, theirs, strict=False):
-        if got != expected:
-            message = "differs from what the generator writes there"
-            return [Finding(source.name, line, got.strip(), "", message)]
-    if len(ours) != len(theirs):
-        last = ours[-1][0] if ours else 1
-        message = "is longer or shorter than what the generator writes"
-        return [Finding(source.name, last, "", "", message)]
-    return []
-
-
-def _frame(source: Source) -> list[tuple[int, str]]:
-    """Return the lines with their numbers, without the insides of functions that are read."""
+def _frame(source: Source) -> Frame:
     inside: set[int] = set()
     for name in READ:
         node = source.definitions.get(name)
         if node is not None:
             inside |= set(range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1))
-    numbered = enumerate(source.lines, start=1)
-    return [(line, content) for line, content in numbered if line > _HEAD and line not in inside]
-
-
-def require_python(files: Mapping[str, str], proof: Proof) -> None:
-    """Verify a file that is about to be written.
-
-    Raises:
-        NotProvedError: naming the first finding.
-    """
-    report = verify_python(files, proof, files)
-    if not report.holds:
-        raise NotProvedError(f"not written, for the code is not what was proved: {report.findings[0]}")
+    return frame(source.lines, inside)
 
 
 def verify_python_file(path: Path, note: Callable[[Proof], None] | None = None) -> Report:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from derive.errors import NotProvedError
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -54,6 +56,15 @@ class Report:
     def holds(self) -> bool:
         """True if nothing was found wrong."""
         return not self.findings
+
+    def require(self) -> None:
+        """Let files be written only if all is well.
+
+        Raises:
+            NotProvedError: naming the first finding.
+        """
+        if not self.holds:
+            raise NotProvedError(f"not written, for the code is not what was proved: {self.findings[0]}")
 
 
 def spans(numbers: tuple[str, ...]) -> str:

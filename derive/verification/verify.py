@@ -11,7 +11,7 @@ from pathlib import Path
 
 from derive.architecture import Architecture
 from derive.costs import QUADRATIC
-from derive.errors import NotProvedError, UserError
+from derive.errors import UserError
 from derive.extras import ACCELERATION, checked, module, parse
 from derive.program.lowering import plainly
 from derive.proof import Proof, prove
@@ -233,17 +233,6 @@ def verify_directory(directory: Path, note: Callable[[Proof], None] | None = Non
     if note is not None:
         note(proof)
     return verify_files(files, proof, extras)
-
-
-def require_verified(files: Mapping[str, str], proof: Proof, extras: Sequence[str] = ()) -> None:
-    """Verify files that are about to be written.
-
-    Raises:
-        NotProvedError: naming the first finding.
-    """
-    report = verify_files(files, proof, extras)
-    if not report.holds:
-        raise NotProvedError(f"not written, for the code is not what was proved: {report.findings[0]}")
 
 
 def read_package(directory: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# f5205456cc62f74910140d34ba6d27376edbd12ff17c195cd201819a62c229f4
+# aabdfad8d52f51b44c447fd63b5f0a308382371cd7deb2b4f65f6f0a2641b7f4
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 1-20:tanh-1:linear, and checks on what comes in.
 

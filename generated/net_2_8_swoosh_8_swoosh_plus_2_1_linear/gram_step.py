@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 37f4e9d9d345aef4520b251e0b58cb5495337c794a8c7bbb4c341fa8fd0d2c19
+# de58e33fda94a52d5f2301df5470c5a6512f2012232ae5b4cc46a8ebf689df8a
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 

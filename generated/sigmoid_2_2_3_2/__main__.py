@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# e1e65872d83ccebef2fcd2f542cd86b9efe4192c9101bc13efbeab7bdbc68233
+# 540e0d8f2ed32dbf77cede54f2310e0b0198272c5a38fa03c935b84b436d2839
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Checks this package on the spot: ``python -m`` its name; exit status 1 if a check fails."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# ba2d9ebcddb315555dd7b907b3ae0e1302962c7220232ae273a05bd85e2869b8
+# 542b8c8977f9167b06092974b4c818ee86828ff140f3982d2b9e5fba999fe9e2
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
