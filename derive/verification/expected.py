@@ -56,6 +56,7 @@ class Knowledge:
         self.systems = ((step.primal, lm.h), (step.dual, lm.v))
         self._by_key: dict[tuple[Group, str], list[Known]] = {}
         self._by_letter: dict[Expr, Known] = {}
+        self._forms: dict[Expr, list[Known]] = {}
         self._aliases: dict[tuple[Expr, ...], Known] = {}
         self._keys: dict[Expr, str] = {}
         self._found: dict[tuple[Group, Expr], tuple[Known, ...]] = {}
@@ -71,6 +72,15 @@ class Knowledge:
         self._by_letter[item.letter] = item
         if isinstance(item.right, Indexed) and isinstance(item.letter, Indexed):
             self._aliases[_family(item.letter)] = item
+
+    def add_form(self, item: Known) -> None:
+        """Make another right-hand side known for a letter that has an equation."""
+        self._by_key.setdefault((item.leaves, self.key(item.right)), []).append(item)
+        self._forms.setdefault(item.letter, []).append(item)
+
+    def all(self) -> list[Known]:
+        """Return the equations, one for each letter."""
+        return list(self._by_letter.values())
 
     def of(self, letter: Expr) -> Known:
         """Return the equation for a letter."""
@@ -92,7 +102,7 @@ class Knowledge:
             found = list(self._by_key.get((held.leaves, self.key(held.expr)), ()))
             letter = self._by_letter.get(held.expr)
             if letter is not None and letter.leaves == held.leaves and letter not in found:
-                found.append(letter)
+                found += [letter, *self._forms.get(held.expr, ())]
             self._found[asked] = tuple(found)
         return self._found[asked]
 

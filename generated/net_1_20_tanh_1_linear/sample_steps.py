@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# aabdfad8d52f51b44c447fd63b5f0a308382371cd7deb2b4f65f6f0a2641b7f4
+# ae42ae358e7d015cc12fa7ce9364f92aa2c431154052666459b88538e0423838
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 1-20:tanh-1:linear on one sample at a time, in scalars.
 

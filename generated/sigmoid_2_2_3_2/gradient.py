@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 540e0d8f2ed32dbf77cede54f2310e0b0198272c5a38fa03c935b84b436d2839
+# 328095f4b356bc4b32e836d89df4eadd945b9e64cefdb77c41a1b583fdfdd594
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 542b8c8977f9167b06092974b4c818ee86828ff140f3982d2b9e5fba999fe9e2
+# c860aaf2ae42f479e716d5696e4236b21c32d81aefdf553d5a737bfe3997860a
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
