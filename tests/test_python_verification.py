@@ -155,7 +155,7 @@ def test_what_stands_around_the_functions_must_be_as_generated(cases):
         ("    return exp(u if u < 708.0 else 708.0)", "    return exp(u if u < 707.0 else 707.0)"),
         ("if found <= 0.0:", "if found < 0.0:"),
         ("def _gradient(p: Numbers, X: Rows, Y: Rows)", "def _gradient(p: Numbers, Y: Rows, X: Rows)"),
-        ("        left -= len(drawn)\n", "        left -= 2*len(drawn)\n"),
+        ("            left -= len(drawn)\n", "            left -= 2*len(drawn)\n"),
         ("    p[:] = moved\n", "    p[:] = moved[::-1]\n"),
         ("N_INPUTS = 2\n", "N_INPUTS = 2\nexp = abs\n"),
         ("    raise SystemExit(main())\n", "    raise SystemExit(0)\n"),
