@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from derive.options import deliver
+from derive.delivery import deliver
 
 
 def exercise(

@@ -37,6 +37,7 @@ from derive.activations.equality import same_on_reals
 from derive.activations.functions import Above, plainly
 from derive.cost_spelling import Spelled
 from derive.errors import NotProvedError
+from derive.lazily import Lazily
 from derive.nonnegative import nonnegative
 
 Y = Symbol("y", real=True)
@@ -190,39 +191,56 @@ def _by_target(left: Expr, right: Expr) -> list[tuple[Expr, Expr]]:
 
 
 _R = A - Y
-_CLIPPED = Max(Min(_R, 1), -1)
 
-_KNOWN = (
-    Cost(QUADRATIC, (Y - A) ** 2 / 2, (Y - A) ** 2 / 2),
-    Cost(
+
+def _log_cosh() -> Cost:
+    return Cost(
         "log-cosh",
         log((exp(_R) + exp(-_R)) / 2),
         Abs(_R) + log1p(exp(-2 * Abs(_R))) - log(2),
         tanh(_R),
-    ),
-    Cost(
+    )
+
+
+def _huber() -> Cost:
+    clipped = Max(Min(_R, 1), -1)
+    return Cost(
         "huber",
         Piecewise((_R - Rational(1, 2), _R > 1), (-_R - Rational(1, 2), _R < -1), (_R**2 / 2, True)),
-        _CLIPPED * (_R - _CLIPPED / 2),
-        _CLIPPED,
+        clipped * (_R - clipped / 2),
+        clipped,
         Above(_R + 1) * Above(1 - _R),
-    ),
-    Cost(
+    )
+
+
+def _binary_cross_entropy() -> Cost:
+    return Cost(
         "binary-cross-entropy",
         -Y * log(A) - (1 - Y) * log(1 - A),
         Max(Z, 0) - Y * Z + log1p(exp(-Abs(Z))),
         output="sigmoid",
         targets="fractions",
         side_condition="0 < a < 1",
-    ),
-    Cost(
+    )
+
+
+def _cross_entropy() -> Cost:
+    return Cost(
         CROSS_ENTROPY,
         -Y * log(A),
         -Y * log(A),
         output=SOFTMAX,
         targets="shares",
         side_condition="a > 0",
-    ),
-)
+    )
 
-COSTS = {cost.name: cost for cost in _KNOWN}
+
+COSTS = Lazily(
+    {
+        QUADRATIC: lambda: Cost(QUADRATIC, (Y - A) ** 2 / 2, (Y - A) ** 2 / 2),
+        "log-cosh": _log_cosh,
+        "huber": _huber,
+        "binary-cross-entropy": _binary_cross_entropy,
+        CROSS_ENTROPY: _cross_entropy,
+    }
+)

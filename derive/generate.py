@@ -1,7 +1,8 @@
 """Writing a package to disk, or comparing what is there with what would be written.
 
 Everything is rendered in memory first, behind the proof gate; files then go to a temporary folder beside the
-target, which takes the target's place whole, so that nothing half-written is left behind.
+target, which takes the target's place whole, so that nothing half-written is left behind. What makes and
+reads C or plain Python is imported where it is asked for.
 """
 
 from __future__ import annotations
@@ -17,13 +18,8 @@ from derive.architecture import Architecture
 from derive.errors import UserError
 from derive.extras import checked
 from derive.package import render
-from derive.package_c import render as render_c
-from derive.package_python import file_name, require_small
-from derive.package_python import render as render_python
 from derive.proof import Proof, prove
 from derive.verification import verify_files
-from derive.verification.c_files import verify_c
-from derive.verification.python_file import verify_python
 from derive.verification.verify import made_from, read_package
 from derive.version import MARKER
 from derive.writing import write_text
@@ -61,6 +57,8 @@ class Package:
 def package_name(architecture: Architecture, target: str) -> str:
     """Return the name of the folder that a package goes to, or of the module that it is."""
     if target == "python":
+        from derive.package_python import file_name
+
         return file_name(architecture).removesuffix(".py")
     return architecture.package_name + ("_c" if target == "c" else "")
 
@@ -88,14 +86,22 @@ def generate(
             f"expected --with for the NumPy target alone, got {','.join(chosen)} with --target {target}"
         )
     if target == "python":
+        from derive.package_python import require_small
+
         require_small(source.architecture if isinstance(source, Proof) else source)
     proof = source if isinstance(source, Proof) else prove(source, brute_force=False)
     proof.require()
     if target == "python":
+        from derive.package_python import render as render_python
+        from derive.verification.python_file import verify_python
+
         files = render_python(proof)
         verify_python(files, proof, files).require()
         return Package(proof, files, (), target)
     if target == "c":
+        from derive.package_c import render as render_c
+        from derive.verification.c_files import verify_c
+
         files = render_c(proof)
         verify_c(files, proof, files).require()
         return Package(proof, files, (), target)

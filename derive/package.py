@@ -33,6 +33,7 @@ from derive.package_scalar import step_context
 from derive.printers.numpy import special_functions, tuple_code
 from derive.printers.python import math_functions
 from derive.printers.text import equation_text
+from derive.program.overhead import constants_of
 from derive.program.routines import assemble
 from derive.program.scalar_functions import descent_step
 from derive.program.scalars import worthwhile
@@ -72,8 +73,7 @@ def render(proof: Proof, extras: Sequence[str] = ()) -> dict[str, str]:
 def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
     """Return, for each file of the package, what its template reads beside the header."""
     architecture = proof.architecture
-    routines = assemble(proof)
-    fast = faster(routines)
+    routines = faster(assemble(proof))
     known = architecture.parameters
     names = [item.name for item in known]
     shared: dict[str, Any] = {"label": architecture.label}
@@ -93,7 +93,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
     lent = [by_weights, by_activations, *([("spare", spare)] if spare else [])]
     of_costs = others(routines.mean_cost, [*activations, *spare])
     cost_work, sample_work = (touched(r, of_costs) for r in (routines.mean_cost, routines.sample_costs))
-    backward = others(fast.backpropagate, [*activations, *spare])
+    backward = others(routines.backpropagate, [*activations, *spare]) + constants_of(routines.backpropagate)
     rows = others(routines.differentiate, [*activations, *spare])
     files: dict[str, dict[str, Any]] = {
         "__init__.py": {**step, "squares": squares, "extras": extras},
@@ -130,7 +130,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "n_inputs": inputs,
             "n_outputs": outputs,
             "cost_equation": equation_text(cost_equation(proof.network)),
-            "propagate": function(fast.propagate, lent),
+            "propagate": function(routines.propagate, lent),
             "mean_cost": function(routines.mean_cost, [by_activations, ("work", cost_work)]),
             "sample_costs": function(
                 routines.sample_costs, [by_activations, ("sample_work", sample_work)], fills=("costs",)
@@ -144,12 +144,12 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             **cost_function,
             "special": special_functions(routines.backpropagate),
             "conventions": conventions(architecture),
-            "sums": ONES in fast.backpropagate.comes_in,
+            "sums": ONES in routines.backpropagate.comes_in,
             "backpropagate": function(
-                fast.backpropagate,
+                routines.backpropagate,
                 [by_weights, by_activations, ("work", backward), ("gradient", [f"g{n}" for n in names])],
             ),
-            "memory": memory_of(fast.backpropagate, activations, backward, spare),
+            "memory": memory_of(routines.backpropagate, activations, backward, spare),
             "cost_work": positions(backward, cost_work),
         },
         "lm_step.py": {

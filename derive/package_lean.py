@@ -8,12 +8,22 @@ from typing import Any
 
 from derive.architecture import Parameter
 from derive.package_layers import layers_contexts, of_numbers
-from derive.package_parts import Function, entries_of_slots, function, memory_of, shape_code, spare_arrays
+from derive.package_parts import (
+    Function,
+    constant_line,
+    entries_of_slots,
+    function,
+    memory_of,
+    shape_code,
+    spare_arrays,
+)
 from derive.package_weighted import weighted_contexts
 from derive.printers.numpy import special_functions, tuple_code
 from derive.program.lean import lean_routines
+from derive.program.overhead import CONSTANTS, constants_of
 from derive.program.passes import entries
 from derive.program.routines import Routines
+from derive.program.speed import ONES, faster_steps
 from derive.program.statements import Axes
 from derive.proof import Proof
 from derive.special import definite_source
@@ -24,7 +34,7 @@ def lean_contexts(
 ) -> dict[str, dict[str, Any]]:
     """Return what the files of the step without the Jacobian read."""
     assert proof.lean is not None
-    lean = lean_routines(proof, proof.lean, routines.kept)
+    lean = faster_steps(lean_routines(proof, proof.lean, routines.kept))
     sizes = proof.architecture.sizes
     names, activations, spare = [item.name for item in known], list(routines.kept), spare_arrays(routines)
     lent = [("weights", names), ("activations", activations)]
@@ -33,13 +43,16 @@ def lean_contexts(
     in_gram, in_back = lean.gram.arrays, lean.pull_back.arrays
     gram_work = [name for name in slots if name not in square and name in in_gram]
     back_work = [name for name in slots if name not in square and name in in_back]
-    kept_slots = [entries(routines.propagate.axes[name]) for name in (*activations, *spare)]
+    of_gram, of_back = constants_of(lean.gram), constants_of(lean.pull_back)
+    kept_slots = [
+        entries(routines.propagate.axes[name]) for name in (*activations, *spare) if name not in CONSTANTS
+    ]
     lean_steps = replace(lean.gram, slots={name: slot for name, slot in slots.items() if name not in square})
     layers = layers_contexts(proof, routines, names)
-    gram_lent = [*lent, ("work", gram_work), ("squares", square), ("scales", layers["names"])]
+    gram_lent = [*lent, ("work", gram_work + of_gram), ("squares", square), ("scales", layers["names"])]
     gram = of_numbers(function(lean.gram, gram_lent, fills=("r",)), "scales")
     pull_back = function(
-        lean.pull_back, [*lent, ("work", back_work), ("step", [f"h{name}" for name in names])]
+        lean.pull_back, [*lent, ("work", back_work + of_back), ("step", [f"h{name}" for name in names])]
     )
     of_steps = {"step": "blocks", "work": "self.back", "v": "v", "X": "self.X"}
 
@@ -76,8 +89,15 @@ def lean_contexts(
             "square_slots": _sizes(entries_of_slots(lean.gram, square), 12),
             "activations": _kept(routines, activations, 0),
             "spare": _kept(routines, spare, len(activations)),
-            "work": [carve(name, axes[name], slots[name]) for name in gram_work],
-            "back": [carve(name, axes[name], slots[name]) for name in back_work],
+            "work": [
+                *(carve(name, axes[name], slots[name]) for name in gram_work),
+                *map(constant_line, of_gram),
+            ],
+            "back": [
+                *(carve(name, axes[name], slots[name]) for name in back_work),
+                *map(constant_line, of_back),
+            ],
+            "sums": ONES in lean.pull_back.comes_in,
             "square": [
                 f"carve(squares[{slots[name]}], {shape_code(axes[name])}),  # {name}" for name in square
             ],
@@ -135,7 +155,12 @@ def _sizes(sizes: list[int], indent: int) -> str:
 def _kept(routines: Routines, names: list[str], first: int) -> list[str]:
     """Return the lines that give arrays of the forward pass memory of their own."""
     axes = routines.propagate.axes
-    return [f"carve(kept[{first + k}], {shape_code(axes[name])}),  # {name}" for k, name in enumerate(names)]
+    return [
+        constant_line(name)
+        if name in CONSTANTS
+        else f"carve(kept[{first + k}], {shape_code(axes[name])}),  # {name}"
+        for k, name in enumerate(names)
+    ]
 
 
 def _call(made: Function, known: dict[str, str]) -> str:

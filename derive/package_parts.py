@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from derive.printers.numpy import Block, blocks, tuple_code
 from derive.program.guards import by_dtype
+from derive.program.overhead import CONSTANTS, constants_of
 from derive.program.passes import entries, is_fixed
 from derive.program.routines import Routine, Routines
 from derive.program.statements import Axes
@@ -114,10 +115,11 @@ def positions(names: list[str], wanted: list[str]) -> str:
 
 
 def spare_arrays(routines: Routines) -> list[str]:
-    """Return the temporary arrays of the forward pass, in a fixed order."""
+    """Return the temporary arrays of the forward pass, in a fixed order, and the constants that it reads."""
     written = {statement.target.array for statement in routines.propagate.statements}
     slots = routines.propagate.slots
-    return [name for name in slots if name in written and name not in routines.kept]
+    spare = [name for name in slots if name in written and name not in routines.kept]
+    return spare + constants_of(routines.propagate)
 
 
 def memory_of(routine: Routine, activations: list[str], work: list[str], spare: list[str]) -> Memory:
@@ -125,6 +127,8 @@ def memory_of(routine: Routine, activations: list[str], work: list[str], spare: 
     growing, fixed = slot_sizes(routine)
 
     def carve(name: str) -> str:
+        if name in CONSTANTS:
+            return constant_line(name)
         shape = shape_code(routine.axes[name])
         return f"carve(memory[{routine.slots[name]}], {shape}),  # {name}"
 
@@ -135,6 +139,12 @@ def memory_of(routine: Routine, activations: list[str], work: list[str], spare: 
         tuple(carve(name) for name in work),
         tuple(carve(name) for name in spare),
     )
+
+
+def constant_line(name: str, dtype: str = "dtype") -> str:
+    """Print a number as an array with no axes, in the dtype of the workspace; n is the number of samples."""
+    value = "n_samples" if name == "n" else repr(float(CONSTANTS[name]))
+    return f"np.array({value}, {dtype}),  # {name}"
 
 
 def slot_sizes(routine: Routine) -> tuple[list[int], list[int]]:

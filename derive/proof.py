@@ -21,7 +21,7 @@ from derive.own_cost import cost as cost_of
 from derive.quantities import Index, N, SigmaPrime, a, eta, total, z
 from derive.replay import Problem, replay
 from derive.stages import Stages
-from derive.theorems.backpropagation import Derived, backpropagation
+from derive.theorems.backpropagation import Derived, backpropagation, same_objective
 from derive.theorems.brute_force import affordable, prove_by_brute_force
 from derive.theorems.convex import VERDICT, no_step, of_squares, prove_step
 from derive.theorems.curved import (
@@ -146,7 +146,7 @@ def prove(
             _all(
                 f"(a) Lemma 1{_for(architecture.cost)}, any depth, widths and differentiable activation"
                 f"{'' if architecture.plain else ', layer after layer'}",
-                prove_in_general(claim, network=network.in_general),
+                prove_in_general(claim, objectives[0], network.in_general),
             )
         ]
     with timed("prove (b), this depth"):
@@ -173,7 +173,7 @@ def prove(
         verdicts += about
         without = None if curved is None else curved_lean(network, curved)
         if without is not None:
-            verdicts.append(_curved_lean(without))
+            verdicts.append(_curved_lean(without, network))
         if lean is not None and layered is not None:
             verdicts.append(_lean(lean, layered, network))
     return Proof(
@@ -213,14 +213,16 @@ def _lean(lean: LeanStep, layered: LayeredStep, network: Network) -> Verdict:
     parts = (*lean.parts, *layered.parts, *(part for theorem in stated for part in theorem.parts))
     parts += along_p(network)[1]
     wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
+    wrong += _unlike(network, lean.objective, lean.back)
     method = wrong[0] if wrong else f"{len(parts)} equations, decided symbolically and replayed"
     return Verdict("J J^T, J^T v and the predicted decrease without J", method, not wrong)
 
 
-def _curved_lean(lean: CurvedLean) -> Verdict:
+def _curved_lean(lean: CurvedLean, network: Network) -> Verdict:
     """Say whether H (J J^T), J^T v and J p follow, and what weights, a ridge and the prediction rest on."""
     parts = (*lean.lean.parts, *lean.parts, *curved_trials().parts)
     wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
+    wrong += _unlike(network, lean.lean.objective, lean.lean.back)
     method = wrong[0] if wrong else f"{len(parts)} equations, decided symbolically and replayed"
     return Verdict("H J J^T, J^T v, J p and the predicted decrease without J", method, not wrong)
 
@@ -261,16 +263,23 @@ def _curved(network: Network) -> tuple[NetworkStep | None, list[Verdict]]:
     if reason := no_step(network):
         return None, [Verdict(VERDICT, reason, None)]
     found = network_step(network)
-    out = found.objective
     return found, [
         Verdict(VERDICT, "decided symbolically, for all outputs and targets", True),
         _one(
             "slope and curvature of the cost in the outputs, K = H J, (2.15)-(2.17)",
             found.slope.holds and found.curvature.holds and found.bent.holds,
         ),
-        _all("Jacobian of the linearised outputs likewise", check(network, found.rows, _linearised(out))),
+        _linear(network, found),
         _one("step (J^T H J + mu I)^-1 J^T rho and its dual form, mu > 0", prove_step(found.step)),
     ]
+
+
+def _linear(network: Network, found: NetworkStep) -> Verdict:
+    text, out = "Jacobian of the linearised outputs likewise", found.objective
+    unlike = _unlike(network, out, found.rows)
+    if unlike:
+        return Verdict(text, unlike[0], False)
+    return _all(text, check(network, found.rows, _linearised(out)))
 
 
 def _activations(architecture: Architecture) -> list[Verdict]:
@@ -315,20 +324,33 @@ def _on(claim: str, interval: tuple[Expr, Expr] | None) -> Verdict:
 def _replayed(network: Network, own: Sequence[tuple[Objective, tuple[Derived, ...]]]) -> Verdict:
     """Have the steps checked again: those of the general proof always, a network's own if it is not deep."""
     text = "every step replayed by a checker that shares nothing with the engine"
-    sample = sample_cost()
     general = network.in_general
+    sample, _ = own[0]
     groups = [(general, sample, derive_in_general(sample, general))]
     if network.depth <= MAX_REPLAYED_DEPTH:
         groups += [(network, objective, derived) for objective, derived in own]
-    faults, steps = [], 0
+    faults, steps, done = [], 0, set()
     for where, objective, derived in groups:
-        problem = Problem(where, objective)
         for item in derived:
             steps += len(item.derivation.steps)
-            replayed = replay(item.derivation, problem, item.equation)
-            faults += [f"({item.equation.number}) at l={item.layer}: {fault}" for fault in replayed.faults]
+            proved = item.general or item
+            if id(proved) not in done:
+                done.add(id(proved))
+                problem = Problem(general if item.general else where, objective)
+                replayed = replay(proved.derivation, problem, proved.equation)
+                faults += [f"({proved.equation.number}) at l={proved.layer}: {f}" for f in replayed.faults]
+    faults += [fault for objective, derived in own for fault in _unlike(network, objective, derived)]
     which = "the general proof's and this network's" if len(groups) > 1 else "the general proof's alone"
     return Verdict(text, faults[0] if faults else f"{steps} steps, decided symbolically: {which}", not faults)
+
+
+def _unlike(network: Network, objective: Objective, derived: Sequence[Derived]) -> list[str]:
+    """Say which equations are no instances of what was derived at any layer l, though they are said to be."""
+    instances = [item for item in derived if item.general is not None]
+    wrong = [item for item in instances if not item.is_image(network)]
+    if instances and not same_objective(network, objective):
+        wrong = instances
+    return [f"({item.equation.number}) at l={item.layer}: is not what it is at any layer" for item in wrong]
 
 
 def _scaled(claim: Claim) -> Claim:

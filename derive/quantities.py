@@ -111,7 +111,15 @@ def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
     """
     new = set(names.values())
     one_for_one = len(new) == len(names) and all(map(_is_index, (*names, *new)))
-    return _exchanged(expr, names, one_for_one and new.isdisjoint(_indices(expr)))
+    return _exchanged(expr, names, one_for_one and new.isdisjoint(indices_in(expr)))
+
+
+def instantiated(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
+    """Return ``exchanged(expr, names)`` for numbers in the place of layers and widths, and new indices.
+
+    Different layers must have different numbers: then again nothing merges but the numbers themselves.
+    """
+    return _exchanged(expr, names, True)
 
 
 def _exchanged(expr: Expr, names: Mapping[Expr, Expr], fresh: bool) -> Expr:
@@ -137,8 +145,10 @@ def _put_together(old: Expr, new: list[Expr]) -> Expr:
     kind = type(old)
     if kind is Pow and type(new[0]) is Add and type(new[1]) is Integer:
         return _power(*new)
-    number = new[0].is_Number
-    if kind not in (Add, Mul) or not old.is_commutative or (number and len(new) == 2 and new[1].is_Add):
+    if kind not in (Add, Mul) or not old.is_commutative:
+        return old.func(*new)
+    number, others = new[0].is_Number, any(arg.is_Number for arg in new[1:])
+    if others or number != old.args[0].is_Number or (number and len(new) == 2 and new[1].is_Add):
         return old.func(*new)
     rest = sorted(new[1:] if number else new, key=_IN_ORDER)
     return kind._from_args([*new[:1], *rest] if number else rest, True)
@@ -160,9 +170,9 @@ def _is_index(expr: Expr) -> bool:
 
 
 @remembered
-def _indices(expr: Expr) -> frozenset[Expr]:
+def indices_in(expr: Expr) -> frozenset[Expr]:
     """Return every index in an expression, bound or not."""
-    return frozenset({expr} if _is_index(expr) else ()).union(*map(_indices, expr.args))
+    return frozenset({expr} if _is_index(expr) else ()).union(*map(indices_in, expr.args))
 
 
 def summed(body: Expr, *limits: Tuple) -> Expr:

@@ -92,12 +92,16 @@ def _agree(left: Expr, right: Expr) -> bool:
     """Decide that two expressions agree for all real z; False means "not proved".
 
     On each piece of the line they have the same form, or the same derivative and the same value at an end.
+    Where both are even, as functions of a square are, z >= 0 says it all.
     """
     left, right = _plain(left), _plain(right)
+    even = all(side.xreplace({Z: -Z}) == side for side in (left, right))
+    low = Integer(0) if even else -oo
     try:
-        places = sorted({*breaks(left, right), Integer(0)})
+        places = sorted({*breaks(left, right, within=Region(low, oo)), Integer(0)})
         at_places = all(_equal(at_place(left, place), at_place(right, place)) for place in places)
-        return at_places and all(_agree_on(left, right, region) for region in between(places))
+        pieces = between([place for place in places if place > low], low)
+        return at_places and all(_agree_on(left, right, region) for region in pieces)
     except NotProvedError:
         return False
 

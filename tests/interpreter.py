@@ -115,7 +115,11 @@ def _view(arrays: dict[str, np.ndarray], view: View) -> np.ndarray:
         letters = "".join(dict.fromkeys(view.diagonal))
         return np.einsum(f"{view.diagonal}->{letters}", array)
     if view.flat:
-        return array.reshape(-1, array.shape[-1])
-    if view.transpose:
-        return array.T
+        array = array.reshape(-1, array.shape[-1])
+    if view.tail:
+        array = array.reshape(array.shape[0], -1)
+    if view.rows:
+        array = array.reshape(prod(array.shape[: view.rows]), -1)
+    array = array.T if view.transpose else array
+    array = array.transpose(view.order) if view.order else array
     return np.expand_dims(array, view.insert)

@@ -102,8 +102,8 @@ def test_generate_writes_then_checks_then_sees_drift(monkeypatch, capsys, tmp_pa
     touched = gradient.read_bytes()
     assert run(monkeypatch, "generate", "2-3-1", "-o", str(tmp_path), "--check") == 1
     out = capsys.readouterr().out
-    assert "-    np.add(a3, Y, out=d3)  # (1.1)" in out
-    assert "+    np.subtract(a3, Y, out=d3)  # (1.1)" in out
+    assert "-    np.add(a3, Y, d3)  # (1.1)" in out
+    assert "+    np.subtract(a3, Y, d3)  # (1.1)" in out
     assert gradient.read_bytes() == touched
 
 

@@ -14,7 +14,7 @@ from curved_networks import CONVEX, drawn, imported, outputs, slope_and_curvatur
 
 from derive import Architecture, generate, prove
 from derive.package import render
-from derive.program.lowering import LoweringError
+from derive.program.arrangement import LoweringError
 from derive.theorems import curved_trials as ct
 from derive.verification import verify_files
 from derive.verification.verify import Verifier

@@ -63,15 +63,15 @@ def test_self_check_passes(package: str) -> None:
 SABOTAGE = [
     (
         "gradient.py",
-        "np.subtract(a4, Y, out=d4)",
-        "np.subtract(Y, a4, out=d4)",
+        "np.subtract(a4, Y, d4)",
+        "np.subtract(Y, a4, d4)",
         "gradient against complex step",
     ),
-    ("gradient.py", "np.divide(d4, n, out=d4)", "np.divide(d4, 1, out=d4)", "gradient against central"),
+    ("gradient.py", "np.divide(d4, n, d4)", "np.divide(d4, 1, d4)", "gradient against central"),
     (
         "gradient.py",
-        "np.dot(d3.T, a2, out=gW3)",
-        "np.dot(d3.T, d2, out=gW3)",
+        "np.dot(d3.T, a2, gW3)",
+        "np.dot(d3.T, d2, gW3)",
         "gradient against complex step",
     ),
     (

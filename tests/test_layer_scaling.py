@@ -253,10 +253,10 @@ def test_what_is_emitted_for_the_layers_is_proved() -> None:
 
 
 MUTANTS = [
-    ("gram_step.py", "np.multiply(t4, scale2**2, out=t4)", "np.multiply(t4, scale2, out=t4)"),
-    ("gram_step.py", "np.multiply(t4, scale2**2, out=t4)", "np.multiply(t4, scale3**2, out=t4)"),
-    ("gram_step.py", "np.multiply(t4, scale2**2, out=t4)", "pass"),
-    ("gram_step.py", "np.add(t4, scale2**2, out=t4)", "np.add(t4, 1.0, out=t4)"),
+    ("gram_step.py", "np.multiply(t3, scale2**2, t3)", "np.multiply(t3, scale2, t3)"),
+    ("gram_step.py", "np.multiply(t3, scale2**2, t3)", "np.multiply(t3, scale3**2, t3)"),
+    ("gram_step.py", "np.multiply(t3, scale2**2, t3)", "pass"),
+    ("gram_step.py", "np.add(t3, scale2**2, t3)", "np.add(t3, 1.0, t3)"),
     ("gram_step.py", "scale2, scale3 = scales", "scale3, scale2 = scales"),
     ("gram_step.py", "            self.scales = self.scaling.at(", "            self.scaling.at("),
     (

@@ -343,7 +343,7 @@ def test_linear_layers_above_each_other_are_verified_and_right(text: str) -> Non
     files = render(proof)
     assert verify_files(files, proof).holds
     check_gram(text, 5)
-    spread = "[:, None, :], out=" if "[:, None, :], out=" in files["gram_step.py"] else "[:, None, :])"
+    spread = "[:, None, :], " if "[:, None, :], " in files["gram_step.py"] else "[:, None, :])"
     changed = files["gram_step.py"].replace(spread, spread.replace(":, None, :", "None, :, :"), 1)
     assert changed != files["gram_step.py"]
     assert not verify_files({**files, "gram_step.py": changed}, proof).holds

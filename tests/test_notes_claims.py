@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from derive.claims import Outcome, check_claim, check_file
-from derive.cli import app
+from derive.commands import app
 from derive.theorems.refutations import refutations
 
 NOTES = Path(__file__).parent.parent / "docs" / "notes.claims"

@@ -116,13 +116,13 @@ def test_a_new_function_is_refused() -> None:
 # -- findings --------------------------------------------------------------------------------------------
 
 BROKEN = [
-    ("gradient.py", "np.subtract(a4, Y, out=d4)", "np.subtract(Y, a4, out=d4)", "1.1"),
-    ("gradient.py", "np.subtract(1.0, a3, out=a3)", "np.add(1.0, a3, out=a3)", "1.2"),
-    ("gradient.py", "np.dot(d4.T, a3, out=gW4)", "np.dot(d4.T, a2, out=gW4)", "1.4"),
-    ("gradient.py", "np.dot(ones, d3, out=gb3)", "np.dot(ones, a3, out=gb3)", "1.3"),
-    ("gradient.py", "np.dot(ones, d3, out=gb3)", "np.add.reduce(d3, axis=1, out=gb3)", "1.3"),
-    ("gradient.py", "np.divide(d4, n, out=d4)", "np.multiply(d4, n, out=d4)", "1.1"),
-    ("forward.py", "np.add(a2, b2, out=a2)", "np.subtract(a2, b2, out=a2)", "0.2"),
+    ("gradient.py", "np.subtract(a4, Y, d4)", "np.subtract(Y, a4, d4)", "1.1"),
+    ("gradient.py", "np.subtract(one, a3, a3)", "np.add(one, a3, a3)", "1.2"),
+    ("gradient.py", "np.dot(d4.T, a3, gW4)", "np.dot(d4.T, a2, gW4)", "1.4"),
+    ("gradient.py", "np.dot(ones, d3, gb3)", "np.dot(ones, a3, gb3)", "1.3"),
+    ("gradient.py", "np.dot(ones, d3, gb3)", "np.add.reduce(d3, axis=1, out=gb3)", "1.3"),
+    ("gradient.py", "np.divide(d4, n, d4)", "np.multiply(d4, n, d4)", "1.1"),
+    ("forward.py", "np.add(a2, b2, a2)", "np.subtract(a2, b2, a2)", "0.2"),
     ("forward.py", "np.minimum(a3, guard, out=a3)", "np.minimum(a3, 709.0, out=a3)", "0.3"),
     ("forward.py", "cost = t2/(2*n)", "cost = t2/(3*n)", "0.4"),
     ("forward.py", "np.subtract(Y, a4, out=r)", "np.subtract(a4, Y, out=r)", "0.5"),
@@ -195,10 +195,10 @@ def test_parameters_in_another_order_are_found() -> None:
     ("file", "old", "new"),
     [
         ("gradient.py", "import numpy as np", "import cupy as np"),
-        ("gradient.py", "np.subtract(a4, Y, out=d4)", "np.fancy(a4, Y, out=d4)"),
-        ("gradient.py", "np.subtract(a4, Y, out=d4)", "np.subtract(a4, Y, out=d4, where=True)"),
-        ("gradient.py", "    n = Y.shape[0]\n", "    n = Y.shape[0]\n    while n: n = 0\n"),
-        ("gradient.py", "    n = Y.shape[0]\n", "    n = Y.shape[0]\n    exec('n = 3')\n"),
+        ("gradient.py", "np.subtract(a4, Y, d4)", "np.fancy(a4, Y, out=d4)"),
+        ("gradient.py", "np.subtract(a4, Y, d4)", "np.subtract(a4, Y, out=d4, where=True)"),
+        ("forward.py", "    n = Y.shape[0]\n", "    n = Y.shape[0]\n    while n: n = 0\n"),
+        ("forward.py", "    n = Y.shape[0]\n", "    n = Y.shape[0]\n    exec('n = 3')\n"),
         ("forward.py", "def subtract_output(", "def propagate("),
         ("forward.py", "def propagate(", "@np.vectorize\ndef propagate("),
         ("parameters.py", "N_PARAMETERS = 23", "N_PARAMETERS = 24"),
@@ -278,12 +278,12 @@ def test_verify_says_what_is_proved(monkeypatch, capsys, folder: Path) -> None:
 
 def test_verify_names_the_line_and_exits_with_1(monkeypatch, capsys, folder: Path) -> None:
     text = (folder / "gradient.py").read_text(encoding="utf-8")
-    (folder / "gradient.py").write_text(text.replace("(1.0, a4, ", "(2.0, a4, "), encoding="utf-8")
+    (folder / "gradient.py").write_text(text.replace("(one, a4, ", "(2.0, a4, "), encoding="utf-8")
     assert run(monkeypatch, "verify", str(folder)) == 1
-    line = 1 + text[: text.index("(1.0, a4, ")].count("\n")
+    line = 1 + text[: text.index("(one, a4, ")].count("\n")
     found = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("proved")]
     assert len(found) == 1
-    assert found[0].startswith(f"gradient.py:{line}: np.subtract(2.0, a4, out=a4): (1.1) does not follow")
+    assert found[0].startswith(f"gradient.py:{line}: np.subtract(2.0, a4, a4): (1.1) does not follow")
 
 
 @pytest.mark.parametrize("spoil", ["empty", "header", "architecture", "missing"])

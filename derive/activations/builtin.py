@@ -10,6 +10,7 @@ from sympy import Abs, Expr, Integer, Max, Min, Piecewise, Rational, cos, erf, e
 from derive.activations.activation import Activation
 from derive.activations.functions import OVERFLOW_GUARD, NormalCdf, Z, expm1
 from derive.activations.stable import logistic, softplus
+from derive.lazily import Lazily
 
 LEAK = Rational(1, 100)
 # The fixed point of mean 0 and variance 1 (Klambauer et al., 2017), to the digits of a float.
@@ -77,31 +78,38 @@ def _cases(above: Expr, below: Expr) -> Expr:
 
 SIGMOID = Activation("sigmoid", 1 / (1 + exp(-Z)), 1 / (1 + exp(Min(-Z, OVERFLOW_GUARD))))
 
-_BELOW = Min(Z, 0)
 
-_KNOWN = (
-    SIGMOID,
-    Activation("linear", Z, Z),
-    Activation("tanh", tanh(Z), tanh(Z)),
-    Activation("relu", _cases(Z, Integer(0)), Max(Z, 0)),
-    Activation("leaky_relu", _cases(Z, LEAK * Z), Max(Z, 0) + LEAK * _BELOW),
-    Activation("elu", _cases(Z, exp(Z) - 1), Max(Z, 0) + expm1(_BELOW)),
-    Activation(
+def _selu() -> Activation:
+    return Activation(
         "selu",
         _cases(SELU_SCALE * Z, SELU_SCALE * SELU_ALPHA * (exp(Z) - 1)),
-        SELU_SCALE * Max(Z, 0) + SELU_SCALE * SELU_ALPHA * expm1(_BELOW),
-    ),
-    Activation("softplus", log(1 + exp(Z)), softplus(Z)),
-    _silu(),
-    _gelu(),
-    _gelu_tanh(),
-    Activation("softsign", Z / (1 + Abs(Z)), Z / (1 + Abs(Z))),
-    Activation("sin", sin(Z), sin(Z), cos(Z)),
-    Activation("gaussian", exp(-(Z**2) / 2), exp(-(_clipped(_FAR) ** 2) / 2)),
-    Activation("exp", exp(Z), exp(Min(Z, OVERFLOW_GUARD))),
-    Activation("one_minus_exp", 1 - exp(-Z), -expm1(Min(-Z, OVERFLOW_GUARD))),
-)
+        SELU_SCALE * Max(Z, 0) + SELU_SCALE * SELU_ALPHA * expm1(_below()),
+    )
 
-ACTIVATIONS = {activation.name: activation for activation in _KNOWN}
+
+def _below() -> Expr:
+    return Min(Z, 0)
+
+
+ACTIVATIONS = Lazily(
+    {
+        "sigmoid": lambda: SIGMOID,
+        "linear": lambda: Activation("linear", Z, Z),
+        "tanh": lambda: Activation("tanh", tanh(Z), tanh(Z)),
+        "relu": lambda: Activation("relu", _cases(Z, Integer(0)), Max(Z, 0)),
+        "leaky_relu": lambda: Activation("leaky_relu", _cases(Z, LEAK * Z), Max(Z, 0) + LEAK * _below()),
+        "elu": lambda: Activation("elu", _cases(Z, exp(Z) - 1), Max(Z, 0) + expm1(_below())),
+        "selu": _selu,
+        "softplus": lambda: Activation("softplus", log(1 + exp(Z)), softplus(Z)),
+        "silu": _silu,
+        "gelu": _gelu,
+        "gelu_tanh": _gelu_tanh,
+        "softsign": lambda: Activation("softsign", Z / (1 + Abs(Z)), Z / (1 + Abs(Z))),
+        "sin": lambda: Activation("sin", sin(Z), sin(Z), cos(Z)),
+        "gaussian": lambda: Activation("gaussian", exp(-(Z**2) / 2), exp(-(_clipped(_FAR) ** 2) / 2)),
+        "exp": lambda: Activation("exp", exp(Z), exp(Min(Z, OVERFLOW_GUARD))),
+        "one_minus_exp": lambda: Activation("one_minus_exp", 1 - exp(-Z), -expm1(Min(-Z, OVERFLOW_GUARD))),
+    }
+)
 
 ALIASES = {"logistic": "sigmoid", "swish": "silu", "identity": "linear"}

@@ -14,7 +14,7 @@ from functools import cache
 from sympy import Dummy, Expr, Heaviside, Max, Min, Pow, exp, pi, sign, sqrt
 
 from derive.activations.activation import Activation
-from derive.activations.builtin import GELU_CUBIC
+from derive.activations.builtin import ACTIVATIONS, GELU_CUBIC
 from derive.activations.derivatives import derivative
 from derive.activations.equality import around_zero, at_place, same
 from derive.activations.functions import A, Above, Z
@@ -60,8 +60,8 @@ def _second(definition: Expr, slope: Expr) -> Expr:
 
 def _candidates(definition: Expr, slope: Expr) -> Iterator[Expr]:
     """Yield forms of sigma'', the best for a machine first."""
-    if definition in _PROPOSED:
-        yield _PROPOSED[definition]
+    if definition in (proposed := _proposed()):
+        yield proposed[definition]
     if not slope.has(Z):
         yield change(slope, A) * slope
     if slope.has(A):
@@ -127,10 +127,9 @@ def _clipped(bound: int) -> Expr:
     return Max(Min(Z, bound), -bound)
 
 
+@cache
 def _proposed() -> dict[Expr, Expr]:
     """Return stable spellings where the squares of z in the rule's own form could overflow."""
-    from derive.activations.builtin import ACTIVATIONS
-
     near = _clipped(40)
     s, opposite = logistic(Z), logistic(-Z)
     inside = _clipped(30)
@@ -146,6 +145,3 @@ def _proposed() -> dict[Expr, Expr]:
         "sin": -A,
     }
     return {ACTIVATIONS[name].definition: form for name, form in forms.items()}
-
-
-_PROPOSED: dict[Expr, Expr] = _proposed()

@@ -7,7 +7,7 @@ everything downstream reads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sympy import (
@@ -69,7 +69,7 @@ class Derivation:
     """The steps that lead from ``start`` to ``result``."""
 
     start: Expr
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
 
     @property
     def result(self) -> Expr:

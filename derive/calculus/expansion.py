@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from itertools import product
 
-from sympy import Add, Expr, Function, Integer, Mul, Pow, Sum, Symbol
+from sympy import Add, Expr, Integer, KroneckerDelta, Mul, Pow, Sum
 
-from derive.quantities import Index, bound, exchanged, total
-
-
-class _Total(Function):
-    """Stands for a sum whose indices are named by depth."""
+from derive.quantities import Index, bound, exchanged, indices_in, total
 
 
 def expanded(expr: Expr) -> Expr:
@@ -41,18 +37,29 @@ def _multiplied(factors: list[list[tuple[Expr, tuple[Index, ...]]]]) -> list[tup
 
 def alike(left: Expr, right: Expr) -> bool:
     """Say whether two expressions differ at most in the names of their bound indices."""
-    return bool(_by_depth(left, 0) == _by_depth(right, 0))
+    return bool(left == right) or _spelled(left, {}) == _spelled(right, {})
 
 
-def _by_depth(expr: Expr, depth: int) -> Expr:
-    """Name every bound index by how deep it is bound."""
-    if not bound(expr):
+def _spelled(expr: Expr, names: dict[Expr, str]) -> object:
+    """Return an expression as a tree in which a bound index is known by how deep it is bound."""
+    if expr in names:
+        return names[expr]
+    if not expr.args or not (bound(expr) or any(index in names for index in indices_in(expr))):
         return expr
-    if not isinstance(expr, Sum):
-        return expr.func(*(_by_depth(arg, depth) for arg in expr.args))
-    names = {}
-    for index, _, _ in reversed(expr.limits):
-        names[index] = Symbol(f"#{depth}")
-        depth += 1
-    ranges = [upper for _, _, upper in expr.limits]
-    return _Total(_by_depth(exchanged(expr.function, names), depth), *ranges)
+    if isinstance(expr, Sum):
+        inner, ranges = dict(names), []
+        for index, *ends in reversed(expr.limits):
+            ranges.append(tuple(_spelled(end, inner) for end in ends))
+            inner[index] = f"#{len(inner)}"
+        return Sum, tuple(ranges), _spelled(expr.function, inner)
+    if isinstance(expr, Add) or (isinstance(expr, Mul) and expr.is_commutative):
+        merged: dict[object, Expr] = {}  # what differs in names alone is added up
+        for arg in expr.args:
+            count, rest = arg.as_coeff_Mul() if isinstance(expr, Add) else arg.as_base_exp()[::-1]
+            spelled = _spelled(rest, names)
+            merged[spelled] = merged[spelled] + count if spelled in merged else count
+        return type(expr), frozenset(
+            (part, _spelled(count, names)) for part, count in merged.items() if count
+        )
+    args = tuple(_spelled(arg, names) for arg in expr.args)
+    return type(expr), frozenset(args) if isinstance(expr, KroneckerDelta) else args

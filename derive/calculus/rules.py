@@ -219,10 +219,14 @@ def _same_coordinate(f: Expr, v: Expr) -> Expr:
     return Mul(*(kronecker(p, q) for p, q in zip(f.indices, v.indices, strict=True)))
 
 
-def differentiate(f: Expr, v: Expr, known: Definitions) -> Expr:
-    """Return the derivative by the rules alone, without keeping the steps."""
+def differentiate(
+    f: Expr, v: Expr, known: Definitions, closed: Callable[[Expr], bool] = lambda f: False
+) -> Expr:
+    """Return the derivative by the rules alone, without keeping the steps; some may be left closed."""
+    if closed(f):
+        return Partial(f, v)
     opening = open_partial(Partial(f, v), known)
-    return opening.combine(*(differentiate(p.f, p.v, known) for p in opening.partials))
+    return opening.combine(*(differentiate(p.f, p.v, known, closed) for p in opening.partials))
 
 
 def fresh_bound(expr: Expr, taken: Set[Expr]) -> Expr:

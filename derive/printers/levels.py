@@ -5,6 +5,7 @@ A hidden step is not lost: its rule is named beside the next line that is shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from derive.calculus import rules
@@ -27,7 +28,7 @@ _HIDDEN = {
 }
 
 
-def shown(steps: tuple[Step, ...], level: Level) -> list[tuple[Step, tuple[str, ...]]]:
+def shown(steps: Sequence[Step], level: Level) -> list[tuple[Step, tuple[str, ...]]]:
     """Return the steps to show, each with the rules hidden before it; the last is always shown."""
     found: list[tuple[Step, tuple[str, ...]]] = []
     silent: list[str] = []

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from sympy import Add, Expr, Indexed, IndexedBase, KroneckerDelta, Mul, Sum, Symbol
+from sympy import Add, Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Mul, Sum, Symbol
 
 from derive.quantities import Index, N, free
+from derive.remembered import remembered
 
 NEURON_LETTERS = "jkmqpuvcdefghrt"
 SAMPLE_LETTERS = "itu"
@@ -82,11 +83,18 @@ def _looks(expr: Expr) -> str:
     if isinstance(expr, Index):
         return str(expr.name)
     if not expr.args:
-        return str(expr)
+        return _leaf(expr)
     parts = [_looks(arg) for arg in expr.args]
     if isinstance(expr, (Add, Mul, KroneckerDelta)):
         parts.sort()
     return f"{type(expr).__name__}({','.join(parts)})"
+
+
+def _leaf(expr: Expr) -> str:
+    """Return ``str(expr)``, without a printer for letters and whole numbers."""
+    if isinstance(expr, Symbol):
+        return str(expr.name)
+    return str(expr.p if isinstance(expr, Integer) else expr)
 
 
 def _made(expr: Expr) -> list[int]:
@@ -99,6 +107,8 @@ def _made(expr: Expr) -> list[int]:
     return [number for part in numbers for number in part]
 
 
-def _quantities(expr: Expr) -> set[str]:
-    symbols = {s.name for s in expr.atoms(Symbol) if not isinstance(s, Index)}
-    return symbols | {str(base) for base in expr.atoms(IndexedBase)}
+@remembered
+def _quantities(expr: Expr) -> frozenset[str]:
+    if isinstance(expr, (Symbol, IndexedBase)):
+        return frozenset(() if isinstance(expr, Index) else (expr.name,))
+    return frozenset().union(*map(_quantities, expr.args))

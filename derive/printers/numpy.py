@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
-from sympy import Expr, NumberSymbol
+from sympy import Expr, NumberSymbol, preorder_traversal
 from sympy.printing.str import StrPrinter
 
 from derive.equation import Equation
@@ -16,6 +16,7 @@ from derive.printers.text import equation_text
 from derive.program.routines import Routine
 from derive.program.statements import ELEMENTWISE, Axes, Operand, Scalar, Statement, View
 from derive.quantities import LossPrime, LossSecond, N, RhoPrime, SigmaPrime, SigmaSecond
+from derive.remembered import remembered
 
 SPECIAL = frozenset({"erf", "normal_cdf"})  # NumPy has none: see derive/special
 _CALLS = {
@@ -81,13 +82,20 @@ def _keeps(statement: Statement) -> bool:
     return statement.operation == "copyto" and statement.operands == (statement.target,)
 
 
+_SOURCES = {
+    SigmaPrime: "; s' by (1.5)",
+    LossPrime: "; loss' by (1.8)",
+    SigmaSecond: "; s'' by (1.11)",
+    LossSecond: "; loss'' by (1.12)",
+    RhoPrime: "; rho' by (5.29)",
+}
+
+
+@remembered
 def comment(equation: Equation) -> str:
     """Print an equation with its number, and where sigma' comes from."""
-    through = "; s' by (1.5)" if equation.rhs.has(SigmaPrime) else ""
-    through += "; loss' by (1.8)" if equation.rhs.has(LossPrime) else ""
-    through += "; s'' by (1.11)" if equation.rhs.has(SigmaSecond) else ""
-    through += "; loss'' by (1.12)" if equation.rhs.has(LossSecond) else ""
-    through += "; rho' by (5.29)" if equation.rhs.has(RhoPrime) else ""
+    there = {type(node) for node in preorder_traversal(equation.rhs)}
+    through = "".join(said for letter, said in _SOURCES.items() if letter in there)
     return f"({equation.number}) {equation_text(equation)}{through}"
 
 
@@ -124,7 +132,9 @@ def statement_line(statement: Statement, axes: dict[str, Axes], exists: bool) ->
         case "matmul" if statement.double:
             values.append("dtype=np.float64")
     call = f"{_CALLS[statement.operation]}({', '.join(values)}"
-    return f"{call}, out={target})" if exists else f"{target} = {call})"
+    if not exists:
+        return f"{target} = {call})"
+    return f"{call}, {target})" if statement.positional else f"{call}, out={target})"
 
 
 def operand_code(operand: Operand, axes: dict[str, Axes]) -> str:

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr, Max, Min, Pow, Rational, Symbol, atan, cos, cosh, erf, exp, log, sin, sinh, tanh
+from sympy import (
+    Expr,
+    Max,
+    Min,
+    Mul,
+    Pow,
+    Rational,
+    Symbol,
+    atan,
+    cos,
+    cosh,
+    erf,
+    exp,
+    log,
+    preorder_traversal,
+    sin,
+    sinh,
+    tanh,
+)
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from derive.activations.functions import Above, NormalCdf, expm1, log1p
+from derive.program.building import with_parts
 from derive.program.scalar_passes import MAX_WRITTEN_POWER
 from derive.program.scalars import Assignment
 
@@ -132,22 +151,23 @@ def math_functions(assignments: Iterable[Assignment]) -> tuple[str, ...]:
     """Return the names that the printed assignments need from ``math``, in order."""
     names: set[str] = set()
     for assignment in assignments:
-        value = with_numbers(assignment.value)
-        names.update(_NAMES[kind] for kind in _NAMES if value.has(kind))
-        if any(isinstance(node.exp, Rational) and node.exp.q == 2 for node in value.atoms(Pow)):
-            names.add("sqrt")
+        for node in preorder_traversal(with_numbers(assignment.value)):
+            names.update(_NAMES[kind] for kind in type(node).__mro__ if kind in _NAMES)
+            if isinstance(node, Pow) and isinstance(node.exp, Rational) and node.exp.q == 2:
+                names.add("sqrt")
     return tuple(sorted(names))
 
 
 def with_numbers(expr: Expr) -> Expr:
     """Replace irrational constants by floats, products of them at once."""
-    if expr.is_number and not expr.is_Rational:
-        return expr.evalf(20)
-    if not expr.args:
+    if expr.is_Rational or expr.is_Symbol:
         return expr
+    if expr.is_number:
+        return expr.evalf(20)
     if not expr.is_Mul:
-        return expr.func(*(with_numbers(arg) for arg in expr.args))
-    factor = expr.func(*(arg for arg in expr.args if arg.is_number))
+        return with_parts(expr, [with_numbers(arg) for arg in expr.args])
+    constants = [arg for arg in expr.args if arg.is_number]
+    factor = constants[0] if len(constants) == 1 else Mul(*constants)
     rest = [with_numbers(arg) for arg in expr.args if not arg.is_number]
     simple = factor.is_Rational and 1 in (abs(factor.p), factor.q)
-    return expr.func(factor if simple else factor.evalf(20), *rest)
+    return with_parts(expr, [*([] if factor == 1 else [factor if simple else factor.evalf(20)]), *rest])

@@ -229,7 +229,7 @@ class Reading(ABC):
         return self.bracket(text) if isinstance(expr, Add) or text.startswith("-") else text
 
     def _indexed(self, expr: Indexed) -> str:
-        name, places = str(expr.base), list(expr.indices)
+        name, places = expr.base.name, list(expr.indices)
         leading = LAYERED.get(name, 0)
         layer = ",".join(self.layer(place) for place in places[:leading]) if leading else None
         places = places[leading:]
@@ -305,7 +305,7 @@ class Reading(ABC):
         if not isinstance(expr.exp, Integer):
             raise TypeError(f"expected a whole power, got {expr}")
         base = self.operand(expr.base)
-        raised = isinstance(expr.base, Indexed) and str(expr.base.base) in LAYERED
+        raised = isinstance(expr.base, Indexed) and expr.base.base.name in LAYERED
         raised = raised or isinstance(expr.base, (Sum, Mul))
         return self.power(self.bracket(base) if raised else base, str(expr.exp))
 
@@ -346,5 +346,5 @@ def _is_difference(expr: Add) -> bool:
 def _rank(expr: Expr) -> int:
     if _is_scalar(expr) and not isinstance(expr, exp) and str(expr) not in _ORDER:
         return -2  # l + 1, but 1 + exp(-z)
-    name = str(expr.base) if isinstance(expr, Indexed) else str(expr)
+    name = expr.base.name if isinstance(expr, Indexed) else str(expr)
     return _ORDER.index(name) if name in _ORDER else len(_ORDER)

@@ -14,6 +14,7 @@ from sympy import Expr, Indexed, Symbol
 from derive.equation import Equation
 from derive.printers.reading import Reading
 from derive.quantities import Index
+from derive.remembered import remembered
 
 _FUNCTIONS = {"sigma": "s", "sigma'": "s'", "sigma''": "s''"}
 _ELL = "\N{SCRIPT SMALL L}"
@@ -44,6 +45,7 @@ def expression_text(expr: Expr, samples: bool = True) -> str:
     return Text.expression(expr, samples)
 
 
+@remembered
 def equation_text(eq: Equation, samples: bool = True) -> str:
     """Return ``lhs = rhs`` as one line of ASCII."""
     return Text.equation(eq, samples)

@@ -16,7 +16,8 @@ from derive.activations import A, Z, activation
 from derive.activations.second import second_derivative
 from derive.equation import Equation
 from derive.network import Network
-from derive.program.lowering import Computed, Lowering, LoweringError
+from derive.program.arrangement import LoweringError
+from derive.program.lowering import Computed, Lowering
 from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.routines import Routine, Routines, computed, forward_equations, name_array, size_of
 from derive.program.statements import Program, Statement
@@ -70,8 +71,8 @@ def assemble_in_turn(
     if missing := {name for name in comes_in if name[0] in "zmq"} - left:
         raise LoweringError(f"expected the forward pass to leave {', '.join(sorted(missing))}")
     kept = {name for name in left if name[0] != "a"}
-    first = {s.target.array for s in routines.propagate.statements}
-    inputs = {"X", "Y", *(comes_in - left)} | (routines.propagate.comes_in - first)
+    first = {s.target.array for s in routines.forward.statements}
+    inputs = {"X", "Y", *(comes_in - left)} | (routines.forward.comes_in - first)
     program = Program(inputs=inputs, outputs=outputs | kept, external=external)
     lowering = Lowering(program, name_along, size_of)
     for item in forward_equations(proof.network):
@@ -88,7 +89,7 @@ def assemble_in_turn(
         starts = [start + sum(id(s) in needed for s in program.statements[start:at]) for at in starts]
         program = replace(program, statements=[*program.statements[:start], *after])
     program = compute_in_place(program, [0, *starts])
-    if list(map(_shown, program.statements[:start])) != list(map(_shown, routines.propagate.statements)):
+    if list(map(_shown, program.statements[:start])) != list(map(_shown, routines.forward.statements)):
         raise LoweringError("expected the forward pass of the package before a further routine")
     slots = share_memory(replace(program, outputs=program.outputs - kept))
     cuts = pairwise([*starts, len(program.statements)])

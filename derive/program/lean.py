@@ -20,6 +20,7 @@ from derive.numbered import residual_equation
 from derive.program.lowering import Computed, Lowering, plainly
 from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.routines import Routine, computed, forward_equations, name_array, size_of
+from derive.program.slopes import shared_slopes
 from derive.program.statements import Program
 from derive.proof import Proof
 from derive.quantities import F, Index, Partial, a, z
@@ -77,7 +78,7 @@ def lean_routines(proof: Proof, lean: LeanStep, kept: tuple[str, ...]) -> LeanRo
     program = Program(
         inputs=parameters | {"X", "Y", "v", *kept}, outputs={matrix, "r"} | steps, external={"r"} | steps
     )
-    first, second = lowered(program, outputs_first, (gram, back))
+    first, second = lowered(program, outputs_first, (gram, back), shared_slopes)
     step = proof.step
     return LeanRoutines(
         first,
@@ -121,14 +122,18 @@ def lowered(
     program: Program,
     naming: Callable[[Expr], tuple[str, tuple[Expr, ...]]],
     segments: Sequence[Sequence[Computed]],
+    prepare: Callable[[Program], Program] = lambda program: program,
 ) -> list[Routine]:
-    """Optimise functions that run one after another together; return each."""
+    """Optimise functions that run one after another together; return each.
+
+    ``prepare`` is a pass over the program while every value still has an array of its own.
+    """
     lowering = Lowering(program, naming, size_of, lambda name: program.axes[name].count("n") > 1)
     for equations in segments:
         for item in equations:
             lowering.lower(item)
     firsts = [equations[0].equation for equations in segments]
-    program = drop_unread(program)
+    program = prepare(drop_unread(program))
     starts = [_first(program, equation) for equation in firsts]
     program = compute_in_place(program, starts)
     slots = share_memory(program) | share_memory(program, squares=True)
@@ -190,7 +195,7 @@ def outputs_first(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
         if base == epsilon:
             layer, *axes = places
             return f"u{layer}", tuple(axes)
-        if str(base) == DELTA_OF_OUTPUT:
+        if base.name == DELTA_OF_OUTPUT:
             layer, i, c, j = places
             return f"d{layer}", (c, i, j)
         if base in (lm.v, lm.r):
@@ -224,4 +229,4 @@ _SUMS = {S: "S", part_S: "part_S", part_g: "part_g", all_S: "all_S", all_g: "all
 
 
 def _delta(quantity: Indexed) -> bool:
-    return str(quantity.base) == DELTA_OF_OUTPUT
+    return bool(quantity.base.name == DELTA_OF_OUTPUT)

@@ -32,6 +32,8 @@ from sympy import (
 
 from derive.activations.functions import Above
 from derive.equation import Equation
+from derive.program.arrangement import LoweringError, Ref, as_matrix, as_operand, as_view
+from derive.program.diagonals import beside, on_diagonal, result_delta, tied
 from derive.program.operations import (
     FUNCTIONS,
     ON_NUMBERS,
@@ -47,10 +49,6 @@ Naming = Callable[[Expr], tuple[str, tuple[Expr, ...]]]
 """Names the array of an indexed quantity and tells which of its arguments are axes."""
 
 
-class LoweringError(ValueError):
-    """No array statement is known for an expression."""
-
-
 @dataclass(frozen=True)
 class Computed:
     """An equation and the expression that computes its right-hand side."""
@@ -62,14 +60,6 @@ class Computed:
 def plainly(equation: Equation) -> Computed:
     """Compute an equation as it stands."""
     return Computed(equation, equation.rhs)
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A value of the program: an array with the index of each axis."""
-
-    name: str
-    axes: tuple[Index, ...]
 
 
 class Lowering:
@@ -104,7 +94,7 @@ class Lowering:
         if isinstance(value, Scalar):
             self._append("fill" if axes else "scalar", View(name), (value,))
         elif value.name != name:
-            self._append("copyto", View(name), (self._view(value, axes),))
+            self._append("copyto", View(name), (as_view(value, axes),))
 
     def solve(self, equation: Equation, unknown: IndexedBase) -> None:
         """Append the solution of ``sum_m matrix_pm unknown_m = right_p`` for the unknown."""
@@ -114,7 +104,7 @@ class Lowering:
             raise LoweringError(f"expected a linear system, got {equation.lhs}")
         self._equation, self._known = equation, {}
         values = [self._emit(part) for part in (found[0], matrix[0], equation.rhs)]
-        target, *operands = (self._as_operand(value) for value in values)
+        target, *operands = (as_operand(value) for value in values)
         assert isinstance(target, View)
         self.program.named.append(target.array)
         self._append("solve", target, tuple(operands))
@@ -144,7 +134,7 @@ class Lowering:
             return self._largest(expr, into)
         if isinstance(expr, Sum):
             return self._contract(expr, into)
-        if isinstance(expr, KroneckerDelta) and self._result_delta(expr):
+        if isinstance(expr, KroneckerDelta) and result_delta(expr, self._order):
             return self._diagonal(expr, into)
         if isinstance(expr, Pow):
             return self._power(expr, into)
@@ -190,7 +180,7 @@ class Lowering:
         return value
 
     def _add(self, expr: Add, into: Ref | None) -> Ref | Scalar:
-        diagonal = [term for term in expr.args if self._result_delta(term)]
+        diagonal = [term for term in expr.args if result_delta(term, self._order)]
         rest = [term for term in expr.args if term not in diagonal]
         rest.sort(key=lambda term: (negative(term), not term.has(Sum), not isinstance(term, Number)))
         if not rest:
@@ -218,13 +208,13 @@ class Lowering:
         if shared:
             assert isinstance(value, Ref)
             copied = into or Ref(self._fresh(value.axes), value.axes)
-            self._append("copyto", View(copied.name), (self._view(value, copied.axes),))
+            self._append("copyto", View(copied.name), (as_view(value, copied.axes),))
             return copied
         self._known = {expr: known for expr, known in self._known.items() if known != value}
         return value
 
     def _multiply(self, expr: Mul, into: Ref | None) -> Ref | Scalar:
-        if self._result_delta(expr):
+        if result_delta(expr, self._order):
             return self._diagonal(expr, into)
         scalars = [f for f in expr.args if not f.has(Indexed)]
         arrays = sorted((f for f in expr.args if f not in scalars), key=factor_order)
@@ -314,7 +304,7 @@ class Lowering:
         target = into or Ref(self._fresh(axes), axes)
         if target.axes != axes:
             raise LoweringError(f"the product gives axes {axes}, but {target.axes} are wanted")
-        first, second = self._matrix(left, index, last=True), self._matrix(right, index, last=False)
+        first, second = as_matrix(left, index, last=True), as_matrix(right, index, last=False)
         if (first.flat and second.tail) or (len(left.axes) > 2 and len(right.axes) > 2):
             whole = View(target.name, rows=len(left.axes) - 1)
         else:
@@ -323,59 +313,32 @@ class Lowering:
         self._append("matmul", whole, (first, second))
         return target
 
-    def _matrix(self, value: Ref, index: Index, *, last: bool) -> View:
-        """See an array as a matrix whose last (or first) axis is an index: the other axes are merged."""
-        if len(value.axes) == 1:
-            return View(value.name)
-        at_end, at_start = value.axes[-1] == index, value.axes[0] == index
-        if len(value.axes) == 2:
-            return View(value.name, transpose=at_end != last)
-        if not at_end and not at_start:
-            raise LoweringError("a product over an inner axis of three is not known")
-        return View(value.name, flat=at_end, tail=not at_end, transpose=at_end != last)
-
     # -- Kronecker deltas of two result indices ---------------------------------------------------------
-
-    def _result_delta(self, term: Expr) -> KroneckerDelta | None:
-        for factor in Mul.make_args(term):
-            if isinstance(factor, KroneckerDelta) and set(factor.args[:2]) <= set(self._order):
-                return factor
-        return None
 
     def _diagonal(self, expr: Expr, into: Ref | None) -> Ref:
         """Fill with zeros, then write the diagonal."""
         target = into or Ref(self._fresh(self._order), self._order)
         self._append("fill", View(target.name), (Scalar(Integer(0)),))
-        delta = self._result_delta(expr)
-        value = self._emit(self._beside(delta, expr))
+        delta = result_delta(expr, self._order)
+        value = self._emit(beside(delta, expr, self._order))
         filled = self._along_diagonal(value, target, delta)
-        self._append("copyto", self._on_diagonal(target, delta), (filled,), updates=True)
+        self._append("copyto", on_diagonal(target, delta, self._order), (filled,), updates=True)
         return target
-
-    def _tied(self, delta: KroneckerDelta) -> tuple[Index, Index]:
-        """Return the two indices of a delta in the order of the result's axes."""
-        p, q = sorted(delta.args[:2], key=self._order.index)
-        return p, q
-
-    def _beside(self, delta: KroneckerDelta, term: Expr) -> Expr:
-        """Return the other factors on the diagonal, where the later index is the earlier one."""
-        p, q = self._tied(delta)
-        return Mul(*(f for f in Mul.make_args(term) if f is not delta)).xreplace({q: p})
 
     def _add_diagonal(self, term: Expr, value: Ref | Scalar) -> Ref:
         if not isinstance(value, Ref):
             raise LoweringError(f"a diagonal needs a matrix to stand in, got {value}")
-        delta = self._result_delta(term)
-        added = self._emit(self._beside(delta, term))
-        view = self._on_diagonal(value, delta)
+        delta = result_delta(term, self._order)
+        added = self._emit(beside(delta, term, self._order))
+        view = on_diagonal(value, delta, self._order)
         self._append("add", view, (view, self._along_diagonal(added, value, delta)), updates=True)
         return value
 
     def _along_diagonal(self, value: Ref | Scalar, filled: Ref, delta: KroneckerDelta) -> View | Scalar:
         """See a value in the axes that the diagonal of an array has."""
-        _, q = self._tied(delta)
+        _, q = tied(delta, self._order)
         axes = tuple(axis for axis in filled.axes if axis != q)
-        return self._view(value, axes) if isinstance(value, Ref) else value
+        return as_view(value, axes) if isinstance(value, Ref) else value
 
     def _from_diagonal(self, name: str, axes: tuple[Index, ...]) -> Ref:
         """Copy the entries of an array that have two equal indices."""
@@ -384,12 +347,6 @@ class Lowering:
         diagonal = View(name, diagonal="".join(letters[axis] for axis in axes))
         self._append("copyto", View(copied.name), (diagonal,))
         return copied
-
-    def _on_diagonal(self, value: Ref, delta: KroneckerDelta) -> View:
-        letters = {axis: "abcdefgh"[position] for position, axis in enumerate(value.axes)}
-        p, q = self._tied(delta)
-        letters[q] = letters[p]
-        return View(value.name, diagonal="".join(letters[axis] for axis in value.axes))
 
     # -- statements -------------------------------------------------------------------------------------
 
@@ -402,26 +359,9 @@ class Lowering:
         else:
             axes = max((v.axes for v in values if isinstance(v, Ref)), key=len)
         target = into or Ref(self._fresh(axes), axes)
-        operands = tuple(self._view(v, target.axes) if isinstance(v, Ref) else v for v in values)
+        operands = tuple(as_view(v, target.axes) if isinstance(v, Ref) else v for v in values)
         self._append(operation, View(target.name), operands)
         return target
-
-    def _view(self, value: Ref, axes: tuple[Index, ...]) -> View:
-        """Return the array as it must stand to broadcast to the given axes."""
-        order = [axis for axis in axes if axis in value.axes]
-        if set(order) != set(value.axes):
-            raise LoweringError(f"axes {value.axes} do not fit {axes}")
-        missing = tuple(p for p, axis in enumerate(axes) if axis not in value.axes)
-        leading = missing == tuple(range(len(missing)))
-        insert = () if leading else missing
-        if order == list(value.axes):
-            return View(value.name, insert=insert)
-        if len(order) == 2:
-            return View(value.name, insert=insert, transpose=True)
-        return View(value.name, insert=insert, order=tuple(value.axes.index(axis) for axis in order))
-
-    def _as_operand(self, value: Ref | Scalar) -> Operand:
-        return View(value.name) if isinstance(value, Ref) else value
 
     def _fresh(self, axes: tuple[Index, ...]) -> str:
         for name in islice(self.program.axes, self._seen, None):

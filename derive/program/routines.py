@@ -20,6 +20,7 @@ from derive.equation import Equation
 from derive.network import Network
 from derive.numbered import cost_equation, residual_equation, sample_cost_equation
 from derive.own_cost import cost as cost_of
+from derive.program.building import with_letters
 from derive.program.lowering import Computed, Lowering, plainly
 from derive.program.passes import compute_in_place, drop_unread, share_memory
 from derive.program.statements import Axes, Program, Scalar, Statement, View
@@ -43,7 +44,6 @@ from derive.quantities import (
     e,
     m,
     omega,
-    put_in,
     q,
     total,
     u,
@@ -120,6 +120,12 @@ class Routines:
     dual: Routine
     descend: Routine
     curved: CurvedRoutines | None = None
+    lowered: Routine | None = None  # the forward pass before any pass that saves time
+
+    @property
+    def forward(self) -> Routine:
+        """The forward pass as further routines are lowered after it."""
+        return self.lowered or self.propagate
 
 
 @dataclass(frozen=True)
@@ -262,10 +268,10 @@ def _stable(network: Network, rhs: Expr) -> Expr:
         return activation(network.architecture.activations[int(layer) - 2])
 
     def sigma(layer: Expr, at: Expr) -> Expr:
-        return put_in(function(layer).stable, (Z,), (at,))
+        return with_letters(function(layer).stable, {Z: at})
 
     def sigma_prime(layer: Expr, at: Expr) -> Expr:
-        return put_in(function(layer).slope(), (A, Z), (a[at.indices], at))
+        return with_letters(function(layer).slope(), {A: a[at.indices], Z: at})
 
     def loss_prime(target: Expr, found: Expr) -> Expr:
         return cost_of(network.cost).slope().xreplace({Y: target, A: found})
@@ -319,11 +325,12 @@ def name_array(quantity: Expr) -> tuple[str, tuple[Expr, ...]]:
     if base in _WHOLE:
         return _WHOLE[base], places
     layer, *axes = places
+    number = layer.p if isinstance(layer, Integer) else layer  # SymPy takes its time to print one
     if base == u:
         return f"U{layer}_{axes[0]}", tuple(axes[1:])
     if base == a and layer == 1:
         return "X", tuple(axes)
-    return f"{_BY_LAYER[str(base)]}{layer}", tuple(axes)
+    return f"{_BY_LAYER[base.name]}{number}", tuple(axes)
 
 
 _BY_LAYER = {str(letter): str(letter) for letter in (m, e, q)} | {

@@ -15,6 +15,7 @@ from itertools import product
 from sympy import Abs, Add, Expr, Function, Indexed, Max, Min, Pow, Sum, Symbol
 
 from derive.equation import Equation
+from derive.program.building import built, with_parts
 from derive.program.lowering import Computed
 from derive.program.routines import name_array
 from derive.proof import Proof
@@ -98,7 +99,7 @@ def named(expr: Expr, names: dict[Expr, Expr]) -> Expr:
     """Put names in the place of parts, the largest first."""
     if expr in names:
         return names[expr]
-    return expr.func(*(named(arg, names) for arg in expr.args)) if expr.args else expr
+    return with_parts(expr, [named(arg, names) for arg in expr.args])
 
 
 def _scalar(expr: Expr, values: dict[Index, int], weights: Sequence[Expr]) -> Expr:
@@ -110,11 +111,9 @@ def _scalar(expr: Expr, values: dict[Index, int], weights: Sequence[Expr]) -> Ex
     if isinstance(expr, Sum):
         index, _, upper = expr.limits[0]
         inner = Sum(expr.function, *expr.limits[1:]) if expr.limits[1:] else expr.function
-        terms = (_scalar(inner, values | {index: m}, weights) for m in range(1, int(upper) + 1))
-        return Max(*terms) if isinstance(expr, Greatest) else Add(*terms)
-    if not expr.args:
-        return expr
-    return expr.func(*(_scalar(arg, values, weights) for arg in expr.args))
+        terms = [_scalar(inner, values | {index: m}, weights) for m in range(1, int(upper) + 1)]
+        return built(Max if isinstance(expr, Greatest) else Add, terms)
+    return with_parts(expr, [_scalar(arg, values, weights) for arg in expr.args])
 
 
 def _is_sample(axis: Index) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from sympy import Integer
 
 from derive.activations.functions import OVERFLOW_GUARD
+from derive.program.lean import LeanRoutines
+from derive.program.overhead import called_cheaply
 from derive.program.routines import Routine, Routines
 from derive.program.statements import Scalar, Statement, View
 
@@ -25,8 +27,18 @@ def faster(routines: Routines) -> Routines:
     """Return the routines of a package with the forward pass and the gradient in their fast form."""
     return replace(
         routines,
-        propagate=guarded_when_needed(by_dot(routines.propagate)),
-        backpropagate=by_dot(sums_as_products(one_minus_square(routines.backpropagate))),
+        lowered=routines.propagate,
+        propagate=called_cheaply(guarded_when_needed(by_dot(routines.propagate))),
+        backpropagate=called_cheaply(by_dot(sums_as_products(one_minus_square(routines.backpropagate)))),
+    )
+
+
+def faster_steps(routines: LeanRoutines) -> LeanRoutines:
+    """Return the routines of the steps without the Jacobian with J J^T and J^T v in their fast form."""
+    return replace(
+        routines,
+        gram=called_cheaply(by_dot(routines.gram)),
+        pull_back=called_cheaply(by_dot(sums_as_products(routines.pull_back))),
     )
 
 
@@ -41,7 +53,8 @@ def by_dot(routine: Routine) -> Routine:
     def chosen(statement: Statement) -> Statement:
         operands = [operand for operand in statement.operands if isinstance(operand, View)]
         matrices = all(_is_matrix(view, routine) or view.array == ONES for view in operands)
-        if statement.operation != "matmul" or statement.double or not statement.target.plain or not matrices:
+        whole = statement.target.plain or statement.target == View(statement.target.array, flat=True)
+        if statement.operation != "matmul" or statement.double or not whole or not matrices:
             return statement
         return replace(statement, operation="dot")
 
@@ -133,5 +146,6 @@ def guarded_when_needed(routine: Routine) -> Routine:
 
 
 def _is_matrix(view: View, routine: Routine) -> bool:
-    """Say whether a statement sees an array of two axes, turned at most."""
-    return view == View(view.array, transpose=view.transpose) and len(routine.axes[view.array]) == 2
+    """Say whether a statement sees an array of two axes, or of more that are merged, turned at most."""
+    seen = View(view.array, transpose=view.transpose, flat=view.flat)
+    return view == seen and (view.flat or len(routine.axes[view.array]) == 2)

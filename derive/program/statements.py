@@ -84,7 +84,8 @@ class Statement:
     """``target = operation(operands)``, citing the equation it comes from.
 
     ``updates`` says that the target's other entries, or its former value, are kept; ``double`` that sums
-    are taken in float64 whatever the operands are.
+    are taken in float64 whatever the operands are. ``positional`` is for the printer: the array that is
+    filled is given as the last argument, not by the name ``out``.
     """
 
     operation: str
@@ -94,6 +95,7 @@ class Statement:
     axis: int | None = None
     updates: bool = False
     double: bool = False
+    positional: bool = False
 
     @property
     def reads(self) -> tuple[str, ...]:

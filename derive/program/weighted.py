@@ -20,6 +20,7 @@ from derive.program.routines import Routine, size_of
 from derive.program.statements import Program
 from derive.proof import Proof
 from derive.quantities import Ra, Rz
+from derive.remembered import remembered
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.evidence import effective, values
 from derive.theorems.scaled_step import (
@@ -90,9 +91,10 @@ def weighted_routines(proof: Proof, kept: Sequence[str], parameters: set[str]) -
     )
 
 
-def along_computed(network: Network) -> list[Computed]:
+@remembered
+def along_computed(network: Network) -> tuple[Computed, ...]:
     """Return how J p is computed."""
-    return [computed_along(network, equation) for equation in along_p(network)[0]]
+    return tuple(computed_along(network, equation) for equation in along_p(network)[0])
 
 
 def _in_place(

@@ -13,10 +13,26 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from math import factorial, prod
 
-from sympy import Add, Expr, Integer, Mul, Pow, Rational, Sum, expand, fraction, srepr, together
+from sympy import (
+    Add,
+    Expr,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    expand,
+    fraction,
+    srepr,
+    together,
+)
 
 from derive.evaluation import Definitions
-from derive.quantities import Index, exchanged
+from derive.quantities import Index, Partial, Sigma, SigmaPrime, exchanged, free
+from derive.remembered import remembered
 from derive.replay.names import key
 
 MAX_ORDERS = 5_040
@@ -128,26 +144,60 @@ def _collected(terms: list[Term]) -> dict[str, Rational]:
 
 def _spelled(term: Term) -> tuple[Rational, str]:
     """Return the number that a term's factors hold, and the spelling of the rest."""
-    used = {symbol for part in (*term.factors, *term.word) for symbol in part.free_symbols}
+    used = frozenset().union(*map(free, (*term.factors, *term.word)))
     idle = [index.upper for index in term.bound if index not in used]  # a sum of equal terms
     ranges: dict[str, list[Index]] = {}
     for index in term.bound:
         if index in used:
-            ranges.setdefault(srepr(index.upper), []).append(index)
+            ranges.setdefault(_range(index.upper), []).append(index)
     if prod(factorial(len(alike)) for alike in ranges.values()) > MAX_ORDERS:
         raise OverflowError("too many indices to compare")
-    count, rest = Mul(*term.factors, *idle).as_coeff_Mul()
-    parts = [
-        part.args if isinstance(part, Pow) and isinstance(part.exp, Integer) else (part, Integer(1))
-        for part in Mul.make_args(rest)
-    ]
+    count, parts = _powers((*term.factors, *idle))
     spellings = []
     groups = [permutations(ranges[name]) for name in sorted(ranges)]
     for order in product(*groups):
         bound = tuple(index for group in order for index in group)
         powers: Counter[str] = Counter()  # bases that differ in the names of their own bound indices merge
         for base, power in parts:
-            powers[key(base, bound)] += power
-        factors = sorted(f"{base}:{power}" for base, power in powers.items() if power != 0)
-        spellings.append(f"{factors}{[key(letter, bound) for letter in term.word]}")
+            powers[_among(base, bound)] += power
+        factors = sorted(f"{base}:{power}" for base, power in powers.items() if power)
+        spellings.append(f"{factors}{[_among(letter, bound) for letter in term.word]}")
     return count, f"{[(name, len(ranges[name])) for name in sorted(ranges)]}{min(spellings)}"
+
+
+@remembered
+def _range(upper: Expr) -> str:
+    return str(srepr(upper))
+
+
+def _among(expr: Expr, bound: tuple[Index, ...]) -> str:
+    """Spell an expression among bound indices, of which those that it does not have are alike to it."""
+    own = free(expr)
+    return key(expr, tuple(index if index in own else ONE.coefficient for index in bound))
+
+
+def _powers(factors: tuple[Expr, ...]) -> tuple[Rational, list[tuple[Expr, int]]]:
+    """Return the number in a product, and the bases of the rest with their powers."""
+    count, found = Integer(1), []
+    merging = [factor for factor in factors if _merges(factor)]
+    if len(merging) > 1 or not all(isinstance(factor, KroneckerDelta) for factor in merging):
+        count, rest = Mul(*factors).as_coeff_Mul()
+        factors = Mul.make_args(rest)
+    for factor in factors:
+        if isinstance(factor, Rational):
+            count *= factor
+        elif isinstance(factor, Pow) and isinstance(factor.exp, Integer):
+            found.append((factor.base, int(factor.exp)))
+        else:
+            found.append((factor, 1))
+    return count, found
+
+
+_COUNTED = (Indexed, Symbol, Partial, Sigma, SigmaPrime)  # of which a product only adds up powers
+
+
+def _merges(factor: Expr) -> bool:
+    """Say whether a product may do more with a factor than to add up powers: delta_pq^2 = delta_pq."""
+    if isinstance(factor, Pow) and isinstance(factor.exp, Integer):
+        return not isinstance(factor.base, (*_COUNTED, Add))
+    return not isinstance(factor, (*_COUNTED, Rational))

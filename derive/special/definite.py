@@ -23,6 +23,7 @@ class ShiftedSystem:
 
     def __init__(self) -> None:
         self.matrix: Array = np.empty((0, 0))
+        self.diagonal: Array = np.empty(0)  # a view of the matrix
         self.right: Array = np.empty(0)
         self.also: Array | None = None
         self.turned: Array | None = None  # V^T also
@@ -32,6 +33,7 @@ class ShiftedSystem:
     def at(self, S: Array, b: Array, also: Array | None = None) -> None:
         """Take float64 S (n, n), b and also (n,); all are kept, and S is as it was after every solution."""
         self.matrix, self.right, self.factorised, self.spectrum = S, b, 0, None
+        self.diagonal = np.einsum("ii->i", S)
         self.also, self.turned = also, None
 
     def solve(self, mu: float, factor: float = 0.0) -> Array | None:
@@ -60,7 +62,7 @@ class ShiftedSystem:
 
     def _by_factor(self, mu: float, right: Array) -> Array:
         self.factorised += 1
-        diagonal = np.einsum("ii->i", self.matrix)
+        diagonal = self.diagonal
         kept = diagonal.copy()
         diagonal += mu
         try:

@@ -23,7 +23,10 @@ from derive.calculus.derivation import Derivation, Deriving
 from derive.calculus.rules import CHAIN, DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network, Objective, array_of
-from derive.quantities import Direct, Index, N, Partial, a, b, total, w, x, y, z
+from derive.quantities import Direct, Index, L, N, Partial, a, b, l, n, total, w, x, y, z
+from derive.remembered import remembered
+from derive.replay.images import is_image
+from derive.theorems.instances import Renaming, names_at, wired_as_in_general
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,16 @@ class Derived:
     layer: Expr
     free: tuple[Index, ...]
     source: tuple[Expr, ...] = ()  # of the weights of a link that is not from the layer before
+    general: Derived | None = None  # what it is an instance of, derived at any layer l
+
+    def is_image(self, network: Network) -> bool:
+        """Say whether the equation is the general one, and the layer as the general one is."""
+        if self.general is None:
+            return False
+        layer, above = int(self.layer), int(self.equation.number == "1.2")
+        pairs = _sides(self.general.equation, self.equation)
+        names = names_at(network, layer, above)
+        return wired_as_in_general(network, layer, above) and is_image(pairs, names)
 
 
 def output_delta(network: Network, objective: Objective) -> Derived:
@@ -106,7 +119,10 @@ def input_gradient(network: Network, objective: Objective) -> Derived:
 
 
 def backpropagation(network: Network, objective: Objective) -> tuple[Derived, ...]:
-    """Derive every equation of a given architecture, in the order of the backward pass."""
+    """Derive every equation of a given architecture, in the order of the backward pass.
+
+    What has been derived at layer l is not derived again at a layer that is wired as layer l is.
+    """
     found = []
     last = int(network.depth)
     parameters: dict[Expr, list[Expr]] = {}
@@ -117,10 +133,41 @@ def backpropagation(network: Network, objective: Objective) -> tuple[Derived, ..
         if number == last:
             found.append(output_delta(network, objective))
         else:
-            found.append(hidden_delta(network, objective, layer))
-        own = reversed(parameters.get(layer, ()))
-        found += [parameter_gradient(network, objective, parameter) for parameter in own]
+            delta = at_layer(network, objective, z, number)
+            found.append(delta or hidden_delta(network, objective, layer))
+        for parameter in reversed(parameters.get(layer, ())):
+            gradient = at_layer(network, objective, parameter.base, number)
+            found.append(gradient or parameter_gradient(network, objective, parameter))
     return tuple(found)
+
+
+def at_layer(network: Network, objective: Objective, letter: Expr, layer: int) -> Derived | None:
+    """Return (1.2), (1.3) or (1.4), for z, b or w, as it is at any layer l; None for a layer unlike that."""
+    above = int(letter == z)
+    if letter not in (z, b, w) or not wired_as_in_general(network, layer, above):
+        return None
+    general = in_general(network.in_general, objective, letter)
+    put = Renaming(names_at(network, layer, above))
+    equation = put.equation(general.equation)
+    free = tuple(put.names.get(index, index) for index in general.free)
+    return Derived(equation, put.derivation(general.derivation), Integer(layer), free, (), general)
+
+
+@remembered
+def in_general(network: Network, objective: Objective, letter: Expr) -> Derived:
+    """Derive (1.2), (1.3) or (1.4), for z, b or w, at layer l of the general network."""
+    of = {z: hidden_delta, b: bias_gradient, w: weight_gradient}[letter]
+    return of(network, objective, l)
+
+
+def same_objective(network: Network, objective: Objective) -> bool:
+    """Say whether an objective is made of the output of a network as of that of the general one."""
+    names: dict[Expr, Expr] = {L: network.depth, n[L]: network.width(network.depth)}
+    return is_image([(objective.define(network.in_general), objective.define(network))], names)
+
+
+def _sides(general: Equation, own: Equation) -> tuple[tuple[Expr, Expr], ...]:
+    return (general.lhs, own.lhs), (general.rhs, own.rhs)
 
 
 def _through_softmax(work: Deriving, network: Network) -> Deriving:

@@ -25,9 +25,20 @@ from derive.calculus.derivation import Deriving
 from derive.equation import Equation
 from derive.network import Network, array_of, output
 from derive.quantities import Index, N, Partial, b, l, mu, total, u, w
+from derive.remembered import remembered
 from derive.theorems.backpropagation import Derived, bias_gradient, weight_gradient
 from derive.theorems.gram import claimed_contribution
-from derive.theorems.lean_step import LeanStep, Meanings, Q, product_of_rows, sum_of_layer
+from derive.theorems.instances import Renaming, names_at
+from derive.theorems.lean_step import (
+    LeanStep,
+    Meanings,
+    Q,
+    by_layer,
+    general_rows,
+    product_of_rows,
+    sum_at_layer,
+    sum_in_general,
+)
 from derive.theorems.levenberg_marquardt import J, M, h, r, s, v
 from derive.theorems.scaled_step import D, scale
 from derive.theorems.theorem import Given, Part, Theorem, proved
@@ -64,16 +75,17 @@ def layered_step(network: Network, rows: Sequence[Derived], lean: LeanStep) -> L
     gram: list[Equation] = []
     squares: list[Equation] = []
     parts: list[Part] = []
+    of_layer = by_layer(rows)
     for item in lean.gram:
         if item.lhs.base != Q:
             gram.append(item)
             squares.append(item)
             continue
         layer = int(item.lhs.indices[0])
-        entries = entries_of(rows, layer)
-        parts.append(sum_of_layer(meanings, entries, layer, scale[layer]))
+        entries = entries_of(of_layer[layer])
+        parts.append(sum_at_layer(network, meanings, entries, layer, scale))
         gram.append(parts[-1].equation)
-        parts.append(mean_square(traces, entries, item, count_of(network, layer)))
+        parts.append(mean_at_layer(network, traces, entries, item))
         squares.append(parts[-1].equation)
     parameters = network.parameters()
     return LayeredStep(
@@ -96,16 +108,37 @@ def layer_of(parameter: Expr) -> int:
     return int(array_of(parameter)[1][0])
 
 
-def entries_of(rows: Sequence[Derived], layer: int) -> list[Equation]:
-    """Return the derivatives of the outputs in a layer's own parameters."""
-    of_layer = (derived.equation for derived in rows if derived.layer == layer)
-    return [equation for equation in of_layer if isinstance(equation.lhs, Partial)]
+def entries_of(rows: Sequence[Derived]) -> list[Derived]:
+    """Return the derivatives of the outputs in a layer's own parameters, of all that is derived of it."""
+    return [item for item in rows if isinstance(item.equation.lhs, Partial)]
 
 
 def count_of(network: Network, layer: int) -> Expr:
     """Return how many parameters are a layer's own."""
-    own = network.parameters_of(layer)
-    return Add(*(Mul(*(index.upper for index in neurons_of(parameter))) for parameter in own))
+    return _count(network.parameters_of(layer))
+
+
+def _count(parameters: Sequence[Expr]) -> Expr:
+    return Add(*(Mul(*(index.upper for index in neurons_of(parameter))) for parameter in parameters))
+
+
+def mean_at_layer(network: Network, meanings: Meanings, rows: Sequence[Derived], part: Equation) -> Part:
+    """Return (5.53) for one layer, as it is at any layer l if the layer and its rows are as there."""
+    layer = int(part.lhs.indices[0])
+    general = general_rows(network, rows, layer)
+    if not general:
+        return mean_square(meanings, [item.equation for item in rows], part, count_of(network, layer))
+    put = Renaming(names_at(network, layer, 1))
+    found = put.part(_mean_in_general(general), meanings, network, layer)
+    meanings.sums[found.equation.lhs] = found.derivation.start
+    return found
+
+
+@remembered
+def _mean_in_general(rows: tuple[Equation, ...]) -> Part:
+    """Derive (5.53) at layer l."""
+    count = _count([row.lhs.v for row in rows])
+    return mean_square(Meanings(), rows, sum_in_general(rows).equation, count)
 
 
 def mean_square(meanings: Meanings, rows: Sequence[Equation], part: Equation, count: Expr) -> Part:

@@ -26,8 +26,10 @@ from derive.calculus.derivation import Deriving, renamed
 from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
 from derive.network import Network, Objective, output
-from derive.quantities import F, Index, N, Partial, total
+from derive.quantities import F, Index, N, Partial, l, total
+from derive.remembered import remembered
 from derive.theorems.backpropagation import Derived, backpropagation
+from derive.theorems.instances import Renaming, names_at, wired_as_in_general
 from derive.theorems.levenberg_marquardt import v
 from derive.theorems.theorem import Part
 
@@ -39,11 +41,15 @@ ONE = Integer(1)
 
 @dataclass(frozen=True)
 class LeanStep:
-    """What is computed, in order: ``gram`` gives J J^T, ``back`` the step; ``parts`` prove what is new."""
+    """What is computed, in order: ``gram`` gives J J^T, ``back`` the step; ``parts`` prove what is new.
+
+    ``objective`` is U, whose derivatives ``back`` are.
+    """
 
     gram: tuple[Equation, ...]
     back: tuple[Derived, ...]
     parts: tuple[Part, ...]
+    objective: Objective
 
     @property
     def holds(self) -> bool:
@@ -59,24 +65,33 @@ def lean_step(network: Network, rows: tuple[Derived, ...], outputs: Objective | 
     meanings = Meanings(rows)
     equations: list[Equation] = []
     parts: list[Part] = []
-    for layer in sorted({int(derived.layer) for derived in rows}, reverse=True):
-        of_layer = [derived.equation for derived in rows if derived.layer == layer]
-        for equation in (found for found in of_layer if isinstance(found.lhs, Indexed)):
-            if equation in meanings.kronecker:
+    for layer, of_layer in by_layer(rows).items():
+        for item in (found for found in of_layer if isinstance(found.equation.lhs, Indexed)):
+            if item.equation in meanings.kronecker:
                 continue
-            part = _hidden(meanings, equation)
-            parts += [part] if part.derivation.steps else []
-            equations.append(part.equation)
-        entries = [equation for equation in of_layer if isinstance(equation.lhs, Partial)]
+            if meanings.concerns(item):
+                part = _hidden(meanings, item.equation)
+                parts += [part] if part.derivation.steps else []
+                equations.append(part.equation)
+            else:
+                equations.append(item.equation)
+        entries = [item for item in of_layer if isinstance(item.equation.lhs, Partial)]
         if entries:  # a layer may have all its parameters from another
-            part = sum_of_layer(meanings, entries, layer)
+            part = sum_at_layer(network, meanings, entries, layer)
             parts.append(part)
             equations.append(part.equation)
     objective = outputs or output(network)
-    back = backpropagation(network, weighed_outputs(objective))
-    moved = (derived.equation.lhs.v for derived in back if isinstance(derived.equation.lhs, Partial))
-    parts += [product_with_v(network, parameter, objective) for parameter in moved]
-    return LeanStep(tuple(equations), back, tuple(parts))
+    back = backpropagation(network, weighed := weighed_outputs(objective))
+    parts += [_pulled(network, item, objective) for item in back if isinstance(item.equation.lhs, Partial)]
+    return LeanStep(tuple(equations), back, tuple(parts), weighed)
+
+
+def by_layer(rows: Sequence[Derived]) -> dict[int, list[Derived]]:
+    """Return the equations of each layer, the last layer first."""
+    found: dict[int, list[Derived]] = {}
+    for item in sorted(rows, key=lambda item: -int(item.layer)):
+        found.setdefault(int(item.layer), []).append(item)
+    return found
 
 
 class Meanings:
@@ -110,6 +125,12 @@ class Meanings:
         """Say that U and the outputs move with every parameter, and v with none."""
         return bool(quantity == U or getattr(quantity, "base", None) == self.letter)
 
+    def concerns(self, item: Derived) -> bool:
+        """Say whether something may be put into a delta, which is tidied then; else it stays as it is."""
+        found = item.equation.rhs.atoms(Indexed)
+        letters = [equation.lhs for equation in self.kronecker]
+        return item.general is None or any(_same_letter(node, left) for node in found for left in letters)
+
     def put_in(self, work: Deriving) -> Deriving:
         """Put every Kronecker delta of (1.1) in its place."""
         for equation in self.kronecker:
@@ -127,16 +148,54 @@ def _hidden(meanings: Meanings, equation: Equation) -> Part:
     return Part(Equation(equation.number, equation.name, equation.lhs, work.now), work.done(), meanings)
 
 
-def sum_of_layer(meanings: Meanings, rows: Sequence[Equation], layer: int, factor: Expr = ONE) -> Part:
+def sum_at_layer(
+    network: Network,
+    meanings: Meanings,
+    rows: Sequence[Derived],
+    layer: int,
+    scale: IndexedBase | None = None,
+) -> Part:
+    """Return (5.3) for one layer, as it is at any layer l if the layer and its rows are as there.
+
+    ``scale`` is the letter of what the columns of J of a layer are multiplied by, if of anything.
+    """
+    general = general_rows(network, rows, layer)
+    last = next(reversed(meanings.sums), None)
+    if not general or last is None or last.indices[0] != layer + 1:
+        factor = ONE if scale is None else scale[layer]
+        since = None if last is None else last.indices[0]
+        return sum_of_layer(meanings, [item.equation for item in rows], layer, factor, since)
+    proved = sum_in_general(general, scale)
+    part = Renaming(names_at(network, layer, 1)).part(proved, meanings, network, layer)
+    meanings.sums[part.equation.lhs] = part.derivation.start
+    return part
+
+
+def general_rows(network: Network, rows: Sequence[Derived], layer: int) -> tuple[Equation, ...]:
+    """Return the equations at layer l of which those of an inner layer are instances; none if any is not."""
+    found = [item.general.equation for item in rows if item.general is not None]
+    inner = layer < int(network.depth) and wired_as_in_general(network, layer)
+    return tuple(found) if inner and len(found) == len(rows) == 2 else ()
+
+
+@remembered
+def sum_in_general(rows: tuple[Equation, ...], scale: IndexedBase | None = None) -> Part:
+    """Derive (5.3) at layer l, given the sum from layer l+1 on."""
+    return sum_of_layer(Meanings(), rows, l, ONE if scale is None else scale[l], l + 1)
+
+
+def sum_of_layer(
+    meanings: Meanings, rows: Sequence[Equation], layer: Expr | int, factor: Expr, since: Expr | None
+) -> Part:
     """Derive (5.3) for one layer: what its parameters add, wherever they act, and the sum so far.
 
-    ``factor`` is what the columns of J of this layer are multiplied by.
+    ``factor`` is what the columns of J of this layer are multiplied by; ``since`` is the layer from which on
+    the sum is there, if there is one.
     """
     i, c = rows[0].lhs.f.indices
     s, d = Index("s", i.upper), Index("d", c.upper)
     added = product_of_rows(rows, (i, c), (s, d), factor)
-    last = next(reversed(meanings.sums), None)
-    so_far = Integer(0) if last is None else Q[last.indices[0], i, c, s, d]
+    so_far = Integer(0) if since is None else Q[since, i, c, s, d]
     left = Q[layer, i, c, s, d]
     meanings.sums[left] = so_far + added
     work = meanings.put_in(Deriving(so_far + added, meanings)).multiply_out().tidy()
@@ -191,6 +250,23 @@ def weighed_outputs(outputs: Objective) -> Objective:
         return total(v[s, d] * outputs.define(network).xreplace({outputs.i: s, c: d}), s, d)
 
     return Objective("weighed outputs", U, i, define, base=epsilon, over_samples=True)
+
+
+def _pulled(network: Network, item: Derived, outputs: Objective) -> Part:
+    """Return (5.4) for a parameter, as it is at any layer l if its layer is as there."""
+    parameter, layer = item.equation.lhs.v, int(item.layer)
+    if item.general is None:
+        return product_with_v(network, parameter, outputs)
+    proved = _product_in_general(network.in_general, item.general.equation.lhs.v, outputs)
+    i, c = Index("i", N), network.index("c", network.depth)
+    given = Meanings(letter=outputs.symbol.base)
+    given.outputs = total(v[i, c] * given.letter[i, c], i, c)
+    return Renaming(names_at(network, layer)).part(proved, given, network, layer)
+
+
+@remembered
+def _product_in_general(network: Network, parameter: Expr, outputs: Objective) -> Part:
+    return product_with_v(network, parameter, outputs)
 
 
 def product_with_v(network: Network, parameter: Expr, outputs: Objective) -> Part:

@@ -15,14 +15,29 @@ from sympy import Add, Expr, Integer
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import differentiate
 from derive.network import Network, Objective, array_of, sample_cost
-from derive.quantities import L, LossPrime, SigmaPrime, a, b, delta, l, omega, total, u, w, y, z
+from derive.quantities import (
+    Index,
+    L,
+    LossPrime,
+    Partial,
+    SigmaPrime,
+    a,
+    b,
+    delta,
+    exchanged,
+    l,
+    omega,
+    total,
+    u,
+    w,
+    y,
+    z,
+)
 from derive.theorems.backpropagation import (
     Derived,
     backpropagation,
-    bias_gradient,
-    hidden_delta,
+    in_general,
     output_delta,
-    weight_gradient,
 )
 
 MAX_UNROLLED_DEPTH = 12
@@ -161,12 +176,7 @@ def derive_in_general(
     The cost is the article's, or that of ``network``, which has no architecture.
     """
     network, objective = network or Network(), objective or sample_cost()
-    return (
-        output_delta(network, objective),
-        hidden_delta(network, objective, l),
-        bias_gradient(network, objective, l),
-        weight_gradient(network, objective, l),
-    )
+    return output_delta(network, objective), *(in_general(network, objective, letter) for letter in (z, b, w))
 
 
 def check(network: Network, derived: tuple[Derived, ...], claim: Claim) -> tuple[Finding, ...]:
@@ -210,15 +220,53 @@ def prove_unrolled(
         return ()
     objective = objective or sample_cost()
     activations = unfold_activations(network)
+    claims: dict[Expr, tuple[Index, Expr]] = {}  # what is claimed at neuron j of a layer, once for each layer
 
     def unfold(quantity: Expr) -> Expr | None:
-        if getattr(quantity, "base", None) == delta:
-            return claim.delta(network, *quantity.indices)
-        return activations(quantity)
+        if getattr(quantity, "base", None) != delta:
+            return activations(quantity)
+        layer, i, j = quantity.indices
+        if i != objective.i:
+            return claim.delta(network, layer, i, j)
+        if layer not in claims:
+            neuron = network.index("j", layer)
+            claims[layer] = neuron, claim.delta(network, layer, i, neuron)
+        neuron, found = claims[layer]
+        return exchanged(found, {neuron: j})
 
     findings = []
-    for parameter in network.parameters():
+    parameters = network.parameters()
+    straight = _straight_through(network, objective, parameters)
+    for parameter, derivative in zip(parameters, straight, strict=True):
         number, claimed = claim.gradient(network, parameter, objective.i)
-        derivative = differentiate(objective.define(network), parameter, network)
         findings.append(Finding(number, parameter.indices[0], equal(derivative, claimed, unfold)))
     return tuple(findings)
+
+
+def _straight_through(network: Network, objective: Objective, parameters: tuple[Expr, ...]) -> list[Expr]:
+    """Differentiate an objective in every parameter through all layers above.
+
+    Where each layer takes from the one before alone and shares nothing, what lies above layer l is opened in
+    the same way for every parameter of layer l or below: it is opened once, for the lowest, down to the
+    derivative of z[l], and that is then taken in each.
+    """
+    meaning = objective.define(network)
+    if network.architecture is None or not network.architecture.plain:
+        return [differentiate(meaning, parameter, network) for parameter in parameters]
+    above: Expr = Partial(meaning, parameters[0])
+    found: dict[Expr, Expr] = {}
+    for layer in map(Integer, range(int(network.depth), 1, -1)):
+        above = _opened(network, above, parameters[0], layer)
+        for parameter in (one for one in parameters if one.indices[0] == layer):
+            found[parameter] = _opened(network, above, parameter)
+    return [found[parameter] for parameter in parameters]
+
+
+def _opened(network: Network, expr: Expr, v: Expr, down_to: Expr | None = None) -> Expr:
+    """Open every derivative of an expression as one in v, down to those of the z of a layer, if of one."""
+
+    def closed(f: Expr) -> bool:
+        return down_to is not None and getattr(f, "base", None) == z and bool(f.indices[0] == down_to)
+
+    partials = expr.atoms(Partial)
+    return exchanged(expr, {one: differentiate(one.f, v, network, closed) for one in partials})

@@ -21,6 +21,7 @@ from derive.calculus.normal_form import equal
 from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
 from derive.quantities import Index, Partial, mu, total
+from derive.remembered import remembered
 
 J = IndexedBase("J")  # J[q, p], the Jacobian of F
 r = IndexedBase("r")  # r[q], the residual
@@ -76,6 +77,7 @@ class StepEquations:
     back: Equation
 
 
+@remembered
 def step_equations() -> StepEquations:
     """Derive the normal equations and write down the dual system."""
     p, m = Index("p", s), Index("m", s)

@@ -27,6 +27,18 @@ from derive.verification.values import Held, Lost, Memory, Refusal, View, place
 Run = Callable[[], None]
 
 
+class Letters(dict[str, list[Expr]]):
+    """The letters of each kind, in the order of p, found when they are asked for."""
+
+    def __init__(self, find: Callable[[str], list[Expr]]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, kind: str) -> list[Expr]:
+        self[kind] = self._find(kind)
+        return self[kind]
+
+
 class Entries:
     """The runs for one package."""
 
@@ -38,8 +50,7 @@ class Entries:
         self.blocks = {item.name: item for item in proof.architecture.parameters}
         self.last = Integer(proof.architecture.depth)
         self.outputs = Integer(self.sizes[-1])
-        kinds = ("parameter", "g", "J", *(["U"] if proof.curved is not None else []))
-        self._letters = {kind: self._letters_of(kind) for kind in kinds}
+        self._letters = Letters(self._letters_of)
         run.after[("forward.py", "propagate")] = self._propagated
         run.after[("forward.py", "subtract_output")] = self._subtracted
         run.before[("gradient.py", "backpropagate")] = lambda frame: self.meant(frame, "gradient", "g")
@@ -158,7 +169,7 @@ class Entries:
             raise Refusal(f"{WEIGHTS} does not hold the weights of the outputs")
 
     def unpacked(self) -> None:
-        """Check unpack, and Views, which remembers what it unpacked last."""
+        """Check unpack, and Views, which remembers what it unpacked last, and before."""
         source = self.run.sources["parameters.py"]
         self._check_views(
             self.run.call(self.run.function("parameters.py", "unpack"), [self.parameters()], {})
@@ -167,8 +178,8 @@ class Entries:
         if not isinstance(kind, Class):
             raise Refusal("parameters.py has no class Views")
         made = self.run.create(kind, [FLOAT], {})
-        first, second = self.parameters(), self.parameters()
-        for p in (first, first, second, first):
+        first, second, third = self.parameters(), self.parameters(), self.parameters()
+        for p in (first, first, second, first, second, third, second, first):
             views = self.method(made, "of", p)
             self._check_views(views)
             if any(view.memory is not p.memory for view in views):
@@ -339,7 +350,8 @@ class Entries:
             zip(activations, self.knowledge.kept, strict=True), start=1
         ):
             held = view.memory.held.get((view.start, view.stop))
-            shared = any(v is not view and v.memory is view.memory for v in activations[position:] + spare)
+            others = (v for v in activations[position:] + spare if isinstance(v, View) and v is not view)
+            shared = any(v.memory is view.memory for v in others)
             right = isinstance(held, Held) and self.knowledge.holds(held, letter)
             if not right and not shared:
                 name, number = name_array(letter)[0], self.knowledge.of(letter).number

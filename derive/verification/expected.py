@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from sympy import Expr, Indexed, Integer, Sum
 
@@ -39,6 +42,14 @@ class Known:
     leaves: Group
 
 
+class Candidate(NamedTuple):
+    """An equation by its place among all, with the letters that its right-hand side has."""
+
+    place: int
+    letters: frozenset[object]
+    item: Known
+
+
 class Knowledge:
     """The equations of a proof, to be found by value."""
 
@@ -48,34 +59,46 @@ class Knowledge:
         equations: Iterable[Computed],
         axes: Callable[[Expr], tuple[Index, ...]] | None = None,
     ) -> None:
-        """Read equations; ``kept`` are the letters that the tuple ``activations`` of a package holds."""
+        """Read equations."""
         self._network = proof.network
         self.weights = tuple(constant(weight) for weight in proof.network.cost_terms.weights)
         self._linear = linear_layers(proof.architecture)
         step = proof.step if proof.curved is None else proof.curved.step
         self.systems = ((step.primal, lm.h), (step.dual, lm.v))
-        self._by_key: dict[tuple[Group, str], list[Known]] = {}
+        self._items: list[Known] = []
+        self._candidates: dict[tuple[Group, object], list[Candidate]] = {}
+        self._reached: dict[tuple[Expr, ...], frozenset[object]] = {}
         self._by_letter: dict[Expr, Known] = {}
         self._forms: dict[Expr, list[Known]] = {}
+        self._unfolding: dict[Indexed, Expr] = {}
         self._aliases: dict[tuple[Expr, ...], Known] = {}
         self._keys: dict[Expr, str] = {}
         self._found: dict[tuple[Group, Expr], tuple[Known, ...]] = {}
-        items = list(equations)
-        for item in items:
+        self._equations = list(equations)
+        self._architecture = proof.architecture
+        for item in self._equations:
             self.add(known(item, axes))
-        backward = [item for item in items if item.equation.number not in ("0.2", "0.3")]
-        self.kept = tuple(_kept(proof.architecture, weighted_inputs_needed(backward)))
+
+    @cached_property
+    def kept(self) -> tuple[Expr, ...]:
+        """The letters that the tuple ``activations`` of a package holds."""
+        backward = [item for item in self._equations if item.equation.number not in ("0.2", "0.3")]
+        return tuple(_kept(self._architecture, set().union(*map(_read, backward))))
 
     def add(self, item: Known) -> None:
         """Make an equation known."""
-        self._by_key.setdefault((item.leaves, self.key(item.right)), []).append(item)
+        self._items.append(item)
+        self._candidates.clear()
         self._by_letter[item.letter] = item
         if isinstance(item.right, Indexed) and isinstance(item.letter, Indexed):
             self._aliases[_family(item.letter)] = item
+            self._reached.clear()
+            self._unfolding.clear()
 
     def add_form(self, item: Known) -> None:
         """Make another right-hand side known for a letter that has an equation."""
-        self._by_key.setdefault((item.leaves, self.key(item.right)), []).append(item)
+        self._items.append(item)
+        self._candidates.clear()
         self._forms.setdefault(item.letter, []).append(item)
 
     def all(self) -> list[Known]:
@@ -99,12 +122,48 @@ class Knowledge:
         """Return the equations that give this value."""
         asked = (held.leaves, held.expr)
         if asked not in self._found:
-            found = list(self._by_key.get((held.leaves, self.key(held.expr)), ()))
+            found = [item for item in self._possible(held) if self.key(item.right) == self.key(held.expr)]
             letter = self._by_letter.get(held.expr)
             if letter is not None and letter.leaves == held.leaves and letter not in found:
                 found += [letter, *self._forms.get(held.expr, ())]
             self._found[asked] = tuple(found)
         return self._found[asked]
+
+    def _possible(self, held: Held) -> list[Known]:
+        """Return the equations all of whose letters are in a value; no other can give it.
+
+        A normal form has no letter that its expression does not have. So of a value that lacks one, such as
+        most of those on the way to the right-hand side of an equation, no normal form is needed.
+        """
+        if not self._candidates:
+            self._sort()
+        letters = self._letters(held.expr)
+        found: list[Candidate] = []
+        for letter in (None, *letters):
+            for candidate in self._candidates.get((held.leaves, letter), ()):
+                if candidate.letters <= letters:
+                    found.append(candidate)
+        return [candidate.item for candidate in sorted(found, key=lambda candidate: candidate.place)]
+
+    def _sort(self) -> None:
+        """Put every equation where one of its letters leads to it, if it has any, best a rare one."""
+        often: Counter[object] = Counter()
+        for place_of, item in enumerate(self._items):
+            letters = self._letters(item.right)
+            rare = min(letters, key=lambda letter: often[letter], default=None)
+            often.update(letters)
+            self._candidates.setdefault((item.leaves, rare), []).append(Candidate(place_of, letters, item))
+
+    def _letters(self, expr: Expr) -> frozenset[object]:
+        """Return the letters of an expression, with their layers, once it is written out."""
+        found: set[object] = set()
+        for quantity in _quantities(expr):
+            family = _family(quantity)
+            if family not in self._reached:
+                written = _quantities(self._unfolded(quantity))
+                self._reached[family] = frozenset(map(_letter_of_layer, written))
+            found |= self._reached[family]
+        return frozenset(found)
 
     def holds(self, held: Held, letter: Expr) -> bool:
         """Say whether this is the value of a letter, be it under another letter that has the same value."""
@@ -143,6 +202,11 @@ class Knowledge:
         return expr if same else expr.func(*arguments)
 
     def _unfolded(self, quantity: Indexed) -> Expr:
+        if quantity not in self._unfolding:
+            self._unfolding[quantity] = self._unfold(quantity)
+        return self._unfolding[quantity]
+
+    def _unfold(self, quantity: Indexed) -> Expr:
         if quantity.base == lm.r and len(quantity.indices) == 2:
             known_as = residual_equation(self._network)
             given = dict(zip(known_as.lhs.indices, quantity.indices, strict=True))
@@ -156,6 +220,24 @@ class Knowledge:
         return self._unfolded(alias.right.xreplace(given))
 
 
+@remembered
+def _quantities(expr: Expr) -> frozenset[Indexed]:
+    """Return the indexed quantities in an expression, those in derivatives that are letters left out."""
+    if isinstance(expr, Indexed):
+        return frozenset((expr,))
+    if isinstance(expr, Partial) or not expr.args:
+        return frozenset()
+    return frozenset().union(*map(_quantities, expr.args))
+
+
+@remembered
+def _letter_of_layer(quantity: Indexed) -> object:
+    """Return a letter with its layer; an index with one value is 1, as in normal forms."""
+    first = Integer(1) if _single(quantity.indices[0]) else quantity.indices[0]
+    return (quantity.base, first) if isinstance(first, Integer) else quantity.base
+
+
+@remembered
 def _family(quantity: Indexed) -> tuple[Expr, ...]:
     """Return what the entries of an array have in common: the letter, and the layer if it has one."""
     return (quantity.base, *(place for place in quantity.indices if not isinstance(place, Index)))
@@ -184,14 +266,17 @@ def array_equations(proof: Proof) -> list[Computed]:
     return [*forward_equations(network), *cost, *derived, *steps]
 
 
-@remembered
 def known(item: Computed, axes: Callable[[Expr], tuple[Index, ...]] | None = None) -> Known:
     """Read an equation in canonical indices, its right-hand side as code is read.
 
     ``axes`` says in which order the array of a left-hand side has them, if not samples first.
     """
+    return _known(item, (axes or axes_of)(item.equation.lhs))
+
+
+@remembered
+def _known(item: Computed, free: tuple[Index, ...]) -> Known:
     equation = item.equation
-    free = (axes or axes_of)(equation.lhs)
     places = tuple(place(position, index.upper) for position, index in enumerate(free))
     left, right = put_in(equation.lhs, free, places), put_in(as_code(item.rhs), free, places)
     return Known(equation.number, left, right, tuple(index.upper for index in free))
@@ -227,6 +312,11 @@ def _has_single(expr: Expr) -> bool:
 
 def _single(index: Expr) -> bool:
     return isinstance(index, Index) and bool(index.upper == 1)
+
+
+@remembered
+def _read(item: Computed) -> frozenset[str]:
+    return frozenset(weighted_inputs_needed([item]))
 
 
 def _kept(architecture: Architecture, needed: set[str]) -> Iterator[Expr]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sympy import Expr, Integer, Min, Mul
+from sympy import Expr, Integer, Min
 
+from derive.remembered import remembered
 from derive.verification.calls import SCALAR
 from derive.verification.exp_bound import exp_bound, sized
 from derive.verification.functions import Where, magnitude, relation
 from derive.verification.numpy_calls import call_method, call_numpy, call_special
 from derive.verification.objects import FLOAT, UNKNOWN, Dotted, Frame, Function, Instance, Method
 from derive.verification.spelling import constant
-from derive.verification.values import Refusal, View
+from derive.verification.values import Refusal, View, product
 
 if TYPE_CHECKING:
     from derive.verification.interpreter import Interpreter
@@ -41,48 +43,73 @@ class Expressions:
 
     def evaluate(self, node: ast.expr, frame: Frame) -> Any:
         """Return what an expression means: a number, an array, a tuple, an object, or something unknown."""
-        match node:
-            case ast.Name(id=name):
-                return self.lookup(frame, name)
-            case ast.Constant(value=value):
-                return _constant(value)
-            case ast.Dict(keys=keys, values=values) if all(_is_word(key) for key in keys):
-                words = (self.evaluate(key, frame) for key in keys if key is not None)
-                return dict(zip(words, (self.evaluate(value, frame) for value in values), strict=True))
-            case ast.Tuple(elts=elements):
-                return tuple(self._spread(elements, frame))
-            case ast.Attribute(value=value, attr=name):
-                return self.attribute(self.evaluate(value, frame), name)
-            case ast.Subscript(value=value, slice=index):
-                return self._subscript(self.evaluate(value, frame), index, frame)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self._scalar(operand, frame)
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                decided = self.evaluate(operand, frame)
-                return not decided if isinstance(decided, bool) else UNKNOWN
-            case ast.BinOp(left=left, op=operator, right=right):
-                return self._binary(type(operator).__name__, left, right, frame)
-            case ast.Compare(left=left, ops=[operator], comparators=[right]):
-                return self._compare(operator, self.evaluate(left, frame), self.evaluate(right, frame))
-            case ast.BoolOp(op=operator, values=values):
-                return self._both(isinstance(operator, ast.And), values, frame)
-            case ast.IfExp() if (array := sized(node)) is not None:
-                return exp_bound(node, self.evaluate(array, frame))
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                return self._choice(self.evaluate(test, frame), body, orelse, frame)
-            case ast.Call(func=function, args=arguments, keywords=keywords):
-                return self._call(function, arguments, keywords, frame)
+        means = _MEANS.get(type(node))
+        if means is None:
+            raise Refusal(f"an expression of this kind is not known ({type(node).__name__})")
+        return means(self, node, frame)
+
+    def _name(self, node: ast.Name, frame: Frame) -> Any:
+        name = node.id
+        return frame.names[name] if name in frame.names else self.lookup(frame, name)
+
+    def _constant(self, node: ast.Constant, frame: Frame) -> Any:
+        value = node.value
+        return Integer(value) if type(value) is int else _constant(value)
+
+    def _dictionary(self, node: ast.Dict, frame: Frame) -> Any:
+        if not all(_is_word(key) for key in node.keys):
+            raise Refusal(f"an expression of this kind is not known ({type(node).__name__})")
+        words = (self.evaluate(key, frame) for key in node.keys if key is not None)
+        return dict(zip(words, (self.evaluate(value, frame) for value in node.values), strict=True))
+
+    def _tuple(self, node: ast.Tuple, frame: Frame) -> Any:
+        return tuple(self._spread(node.elts, frame))
+
+    def _attribute(self, node: ast.Attribute, frame: Frame) -> Any:
+        return self.attribute(self.evaluate(node.value, frame), node.attr)
+
+    def _part(self, node: ast.Subscript, frame: Frame) -> Any:
+        return self._subscript(self.evaluate(node.value, frame), node.slice, frame)
+
+    def _unary(self, node: ast.UnaryOp, frame: Frame) -> Any:
+        if isinstance(node.op, ast.USub):
+            return -self._scalar(node.operand, frame)
+        if isinstance(node.op, ast.Not):
+            decided = self.evaluate(node.operand, frame)
+            return not decided if isinstance(decided, bool) else UNKNOWN
         raise Refusal(f"an expression of this kind is not known ({type(node).__name__})")
 
-    def _spread(self, nodes: Sequence[ast.expr], frame: Frame) -> Iterator[Any]:
+    def _arithmetic(self, node: ast.BinOp, frame: Frame) -> Any:
+        return self._binary(type(node.op).__name__, node.left, node.right, frame)
+
+    def _comparison(self, node: ast.Compare, frame: Frame) -> Any:
+        if len(node.ops) != 1:
+            raise Refusal(f"an expression of this kind is not known ({type(node).__name__})")
+        left, right = self.evaluate(node.left, frame), self.evaluate(node.comparators[0], frame)
+        return self._compare(node.ops[0], left, right)
+
+    def _several(self, node: ast.BoolOp, frame: Frame) -> Any:
+        return self._both(isinstance(node.op, ast.And), node.values, frame)
+
+    def _either(self, node: ast.IfExp, frame: Frame) -> Any:
+        if (array := sized(node)) is not None:
+            return exp_bound(node, self.evaluate(array, frame))
+        return self._choice(self.evaluate(node.test, frame), node.body, node.orelse, frame)
+
+    def _called(self, node: ast.Call, frame: Frame) -> Any:
+        return self._call(node.func, node.args, node.keywords, frame)
+
+    def _spread(self, nodes: Sequence[ast.expr], frame: Frame) -> list[Any]:
+        found: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
                 several = self.evaluate(node.value, frame)
                 if not isinstance(several, tuple):
                     raise Refusal("spreads what is not a tuple")
-                yield from several
+                found += several
             else:
-                yield self.evaluate(node, frame)
+                found.append(self.evaluate(node, frame))
+        return found
 
     def _scalar(self, node: ast.expr, frame: Frame) -> Any:
         value = self.evaluate(node, frame)
@@ -174,21 +201,23 @@ class Expressions:
 
     def attribute(self, value: Any, name: str) -> Any:
         """Return an attribute of an object, an array or a module."""
-        if isinstance(value, Dotted) and value.name.split(".")[0] == "np":
-            return FLOAT if (value.name, name) == ("np", "float64") else Dotted(f"{value.name}.{name}")
-        if isinstance(value, Instance):
-            if name in value.attributes:
-                return value.attributes[name]
-            nodes = [n for n in value.kind.node.body if isinstance(n, ast.FunctionDef) and n.name == name]
-            if len(nodes) != 1 or nodes[0].decorator_list:
-                raise Refusal(f"{value.kind.node.name} has no single method {name}")
-            return Function(value.kind.source, nodes[0], f"{value.kind.node.name}.{name}", value)
         if isinstance(value, View):
             if name == "T":
                 return value.transposed()
             if name == "shape":
                 return value.shape
-            return UNKNOWN if name in ("dtype", "flags", "ndim") else Method(value, name)
+            if name == "dtype":
+                return FLOAT  # all arrays of a workspace have its dtype
+            return UNKNOWN if name in ("flags", "ndim") else Method(value, name)
+        if isinstance(value, Instance):
+            if name in value.attributes:
+                return value.attributes[name]
+            node = _method(value.kind.node, name)
+            if node is None:
+                raise Refusal(f"{value.kind.node.name} has no single method {name}")
+            return Function(value.kind.source, node, f"{value.kind.node.name}.{name}", value)
+        if isinstance(value, Dotted) and (value.name == "np" or value.name.startswith("np.")):
+            return FLOAT if (value.name, name) == ("np", "float64") else _dotted(f"{value.name}.{name}")
         if value is FLOAT or value is UNKNOWN:
             return UNKNOWN
         raise Refusal(f"the attribute {name} is not known")
@@ -196,18 +225,14 @@ class Expressions:
     def _call(
         self, node: ast.expr, given: Sequence[ast.expr], named: Sequence[ast.keyword], frame: Frame
     ) -> Any:
-        keywords = {keyword.arg: keyword.value for keyword in named}
-        if None in keywords or len(keywords) != len(named):
+        words = {keyword.arg for keyword in named}
+        if None in words or len(words) != len(named):
             raise Refusal("spreads keywords")
         function = self.evaluate(node, frame)
-        if (
-            function == Dotted("builtins.tuple")
-            and len(given) == 1
-            and isinstance(given[0], ast.GeneratorExp)
-        ):
+        if len(given) == 1 and isinstance(given[0], ast.GeneratorExp) and function == _TUPLE:
             return self._generated(given[0], frame)
-        arguments = list(self._spread(given, frame))
-        values = {str(name): self.evaluate(value, frame) for name, value in keywords.items()}
+        arguments = self._spread(given, frame)
+        values = {str(keyword.arg): self.evaluate(keyword.value, frame) for keyword in named}
         if isinstance(function, Method):
             return call_method(self.interpreter(), function.view, function.name, arguments, values)
         return self.call(function, arguments, values)
@@ -245,10 +270,39 @@ class Expressions:
             case ["builtins", "min"], [Expr(), Expr(), *_] if all(isinstance(v, Expr) for v in arguments):
                 return Min(*arguments)
             case ["math", "prod"], [tuple() as values] if all(isinstance(v, Expr) for v in values):
-                return Mul(*values)
+                return product(values)
             case ["math", function], [Expr() as value] if function in SCALAR:
                 return SCALAR[function](value)
         raise Refusal(f"{name.removeprefix('builtins.')} is not known here")
+
+
+_MEANS: dict[type[ast.expr], Callable[[Expressions, Any, Frame], Any]] = {
+    ast.Name: Expressions._name,
+    ast.Constant: Expressions._constant,
+    ast.Dict: Expressions._dictionary,
+    ast.Tuple: Expressions._tuple,
+    ast.Attribute: Expressions._attribute,
+    ast.Subscript: Expressions._part,
+    ast.UnaryOp: Expressions._unary,
+    ast.BinOp: Expressions._arithmetic,
+    ast.Compare: Expressions._comparison,
+    ast.BoolOp: Expressions._several,
+    ast.IfExp: Expressions._either,
+    ast.Call: Expressions._called,
+}
+_TUPLE = Dotted("builtins.tuple")
+
+
+@cache
+def _dotted(name: str) -> Dotted:
+    return Dotted(name)
+
+
+@remembered
+def _method(kind: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    """Return the single method of a name that a class has."""
+    nodes = [node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    return nodes[0] if len(nodes) == 1 and not nodes[0].decorator_list else None
 
 
 def _is_word(key: ast.expr | None) -> bool:

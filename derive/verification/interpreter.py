@@ -52,7 +52,7 @@ class Interpreter(Expressions):
         self.frames: list[Frame] = []
         self.repairing = True  # False while a wrong group is searched for the one statement to blame
         self.blaming = getattr(sources, "blaming", True)
-        self._constants: dict[tuple[str, str], Any] = {}
+        self._globals: dict[Source, dict[str, Any]] = {}
         self._recall = Recall()
 
     def interpreter(self) -> Interpreter:
@@ -63,17 +63,20 @@ class Interpreter(Expressions):
 
     def global_name(self, source: Source, name: str) -> Any:
         """Return what a name means at the top of a file."""
+        known = self._globals.setdefault(source, {})
+        if name not in known:
+            known[name] = self._global_name(source, name)
+        return known[name]
+
+    def _global_name(self, source: Source, name: str) -> Any:
         if name in source.definitions:
             node = source.definitions[name]
             if node.decorator_list:
                 raise Refusal(f"{name} is decorated")
             return Function(source, node, name) if isinstance(node, ast.FunctionDef) else Class(source, node)
         if name in source.constants:
-            key = (source.name, name)
-            if key not in self._constants:
-                frame = Frame(Function(source, _nowhere(name), name), {}, frozenset())
-                self._constants[key] = self.evaluate(source.constants[name], frame)
-            return self._constants[key]
+            frame = Frame(Function(source, _nowhere(name), name), {}, frozenset())
+            return self.evaluate(source.constants[name], frame)
         if name in source.imports:
             module, there = source.imports[name]
             if module == ".special" and there in SPECIAL and "special.py" in self.sources:
@@ -276,12 +279,12 @@ class Interpreter(Expressions):
 
     def _statement(self, node: ast.stmt, frame: Frame) -> None:
         match node:
-            case ast.Expr(value=ast.Constant()) | ast.Pass():
-                return
             case ast.Expr(value=ast.Call() as call):
                 self.evaluate(call, frame)
             case ast.Assign(targets=[target], value=value):
                 self.assign(target, self._value(value, frame), frame)
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
+                return
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self.assign(target, self._value(value, frame), frame)
             case ast.Return(value=value):
@@ -366,8 +369,18 @@ def _groups(node: ast.FunctionDef, source: Source) -> list[Group]:
 @lru_cache(maxsize=1024)
 def _assigned(node: ast.FunctionDef) -> frozenset[str]:
     """Return the names that a function assigns."""
-    names = (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    return frozenset(name.id for name in names)
+    names: set[str] = set()
+    rest: list[Any] = [*node.args.defaults, *node.body]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, ast.Name):
+            if isinstance(part.ctx, ast.Store):
+                names.add(part.id)
+        elif isinstance(part, list):
+            rest += part
+        elif isinstance(part, ast.AST) and not isinstance(part, ast.Constant):
+            rest += part.__dict__.values()
+    return frozenset(names)
 
 
 def _nowhere(name: str) -> ast.FunctionDef:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sympy import Expr, Integer
+from sympy import Expr, Indexed, Integer
 
 from derive.numbered import residual_equation
 from derive.program.layers import small_computed, squares_computed
@@ -99,7 +99,7 @@ def _layered(proof: Proof) -> tuple[Knowledge, ...]:
     assert proof.lean is not None
     over_p = [small_computed(equation) for equation in (*found.means, *found.spread, *found.step)]
     squares = squares_computed(network, found)
-    alone = [Computed(item.equation, item.rhs.replace(_is_factor, lambda _: Integer(1))) for item in squares]
+    alone = [Computed(item.equation, item.rhs.xreplace(_factors(item.rhs))) for item in squares]
     forward = forward_equations(network)
     steps = _gram_equations(proof, replace(proof.lean, gram=found.gram))
     traces = [Knowledge(proof, [*forward, *items], axes_of_layers) for items in (squares, alone)]
@@ -107,8 +107,9 @@ def _layered(proof: Proof) -> tuple[Knowledge, ...]:
     return (Knowledge(proof, over_p, axes_of_layers), *traces, gram)
 
 
-def _is_factor(quantity: Expr) -> bool:
-    return bool(getattr(quantity, "base", None) == t)
+def _factors(expr: Expr) -> dict[Expr, Expr]:
+    """Return 1 for every factor of the rows in an expression."""
+    return {quantity: Integer(1) for quantity in expr.atoms(Indexed) if quantity.base == t}
 
 
 def _row_equations(proof: Proof) -> list[Any]:

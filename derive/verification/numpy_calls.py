@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr, Indexed, Integer
 
 from derive.quantities import omega
+from derive.remembered import remembered
 from derive.verification.calls import ELEMENTWISE, SPECIAL, elementwise, number, places, renamed
 from derive.verification.expected import Known
 from derive.verification.functions import Where
@@ -21,7 +22,7 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
     """Return what a NumPy call gives, and fill what it fills."""
     if name in ELEMENTWISE:
         arity, function = ELEMENTWISE[name]
-        out = _only(name, arguments, arity, keywords, "out")
+        out = _filled(name, arguments, arity, keywords)
         operands = [_operand(argument) for argument in arguments]
         if any(isinstance(operand, Value) for operand in operands):
             return _give(run, elementwise(function, operands), out)
@@ -30,11 +31,11 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
         case "matmul":
             if keywords.get("dtype", FLOAT) is FLOAT:  # the type in which it is summed
                 keywords.pop("dtype", None)
-            out = _only(name, arguments, 2, keywords, "out")
+            out = _filled(name, arguments, 2, keywords)
             left, right = (_operand(argument) for argument in arguments)
             return _give(run, run.contractions.matmul(left, right), out)
         case "dot":
-            out = _only(name, arguments, 2, keywords, "out")
+            out = _filled(name, arguments, 2, keywords)
             if out is not None and not _contiguous(out):
                 raise Refusal("np.dot: out is not contiguous")
             left, right = (_operand(argument) for argument in arguments)
@@ -59,6 +60,8 @@ def call_numpy(run: Interpreter, name: str, arguments: list[Any], keywords: dict
         case "linalg.solve":
             _only(name, arguments, 2, keywords)
             return _solve(run, *(_array(name, argument).read() for argument in arguments))
+        case "array" if len(arguments) == 2:
+            return _number(arguments, keywords)
         case "array":
             return _weights(run, arguments, keywords)
         case "empty":
@@ -106,8 +109,7 @@ def call_method(
 
 
 def _copy(view: View) -> View:
-    memory = Memory(view.memory.size, view.memory.lead, dict(view.memory.held))
-    return View(memory, view.start, view.stop, view.leaves, view.axes)
+    return View(view.memory.copy(), view.start, view.stop, view.leaves, view.axes)
 
 
 def _copyto(run: Interpreter, arguments: list[Any], keywords: dict[str, Any]) -> None:
@@ -158,6 +160,17 @@ def _weights(run: Interpreter, arguments: list[Any], keywords: dict[str, Any]) -
     return Memory(size, (), {(Integer(0), size): held}, constant=True).whole()
 
 
+def _number(arguments: list[Any], keywords: dict[str, Any]) -> Expr:
+    """Return a number that a workspace keeps as an array with no axes; nothing can be written into it.
+
+    Without the dtype of the workspace it would be float64 and promote float32.
+    """
+    value, kind = arguments
+    if keywords or kind is not FLOAT or not isinstance(value, Expr):
+        raise Refusal("np.array: expected a number and the dtype of the workspace")
+    return value
+
+
 def _contiguous(view: View) -> bool:
     """Say whether entries lie one after another: a part of every row of a matrix does not."""
     return view.plain and (not view.memory.lead or (view.start, view.stop) == (0, view.memory.size))
@@ -176,9 +189,14 @@ def _empty(arguments: list[Any], keywords: dict[str, Any]) -> View:
     if keywords or not 1 <= len(arguments) <= 2 or (len(arguments) == 2 and arguments[1] is not FLOAT):
         raise Refusal("np.empty: expected a shape and the dtype of the workspace")
     shape = _shape(arguments[0] if isinstance(arguments[0], tuple) else (arguments[0],))
-    if not shape or not all(length.is_positive for length in shape):
+    if not shape or not all(map(_positive, shape)):
         raise Refusal("np.empty: expected a shape that is known")
     return Memory(shape[-1], tuple(shape[:-1])).whole()
+
+
+@remembered
+def _positive(length: Expr) -> bool:
+    return bool(length.is_positive)
 
 
 def _give(run: Interpreter, value: Value | Expr, out: View | None) -> Any:
@@ -195,6 +213,16 @@ def _give(run: Interpreter, value: Value | Expr, out: View | None) -> Any:
         return made
     run.store(out, out.filled(value))
     return out
+
+
+_BY_NAME = ("where", "minimum", "maximum")  # take no third array, or are about to take none
+
+
+def _filled(name: str, arguments: list[Any], arity: int, keywords: dict[str, Any]) -> View | None:
+    """Take the array that is filled from the arguments, where it comes after them or by the name ``out``."""
+    if len(arguments) == arity + 1 and "out" not in keywords and name not in _BY_NAME:
+        keywords["out"] = arguments.pop()
+    return _only(name, arguments, arity, keywords, "out")
 
 
 def _only(

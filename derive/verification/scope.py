@@ -77,6 +77,7 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "_check"): "refuses settings that make no sense",
     ("hessian.py", "hessian"): "calls the product, which is proved, for each column",
     ("parameters.py", "check_count"): "refuses a bad number of samples",
+    ("parameters.py", "_worded"): "writes a shape for a message",
     ("normal_step.py", "NormalStep.__init__"): "divides the samples into chunks and allocates",
     ("normal_step.py", "NormalStep.at"): "adds up chunks of samples; the sums of a chunk are proved",
     ("scaling.py", "check_scaling"): "refuses a scaling that is not known",

@@ -6,15 +6,18 @@ A file is data: it is parsed and never run.
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 _CITED = re.compile(r"# \((\d\.\d+(?:, \d\.\d+)*)\)")
+_HEADING = re.compile(r"# \(\d\.\d")
+# Text and comments of what is known to be Python: whichever begins first decides what the other is part of.
+_TOKENS = re.compile(
+    r"""(?s:\"""(?:\\.|[^\\])*?\"""|'''(?:\\.|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(\#[^\n]*)"""
+)
 
 Definition = ast.FunctionDef | ast.ClassDef
 
@@ -77,7 +80,7 @@ def read_source(name: str, text: str) -> Source:
         tree = ast.parse(text)
         source = Source(name, text.splitlines())
         _comments(source, text)
-    except (SyntaxError, tokenize.TokenError) as error:
+    except SyntaxError as error:
         raise SourceError(f"is not Python: {error.args[0]}", getattr(error, "lineno", 1) or 1) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise SourceError(f"cannot be parsed: {error}", 1) from None
@@ -122,13 +125,17 @@ def _free(source: Source, name: str, node: ast.stmt) -> None:
 
 
 def _comments(source: Source, text: str) -> None:
-    if re.search(r"# \(\d\.\d", text) is None:
+    """Note what the comments of a file cite. What begins like text is text: nothing rests on a comment."""
+    if _HEADING.search(text) is None:
         return
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type != tokenize.COMMENT:
+    line = begun = 0  # lines before the last comment, and where the search for more of them begins
+    for token in _TOKENS.finditer(text):
+        comment = token[1]
+        if comment is None or not _HEADING.match(comment):
             continue
-        if not token.line[: token.start[1]].strip():
-            if re.match(r"# \(\d\.\d", token.string):
-                source.headings.append(token.start[0])
-        elif match := _CITED.fullmatch(token.string):
-            source.cited[token.start[0]] = match[1]
+        line += text.count("\n", begun, token.start())
+        begun = token.start()
+        if not text[text.rfind("\n", 0, begun) + 1 : begun].strip():
+            source.headings.append(line + 1)
+        elif match := _CITED.fullmatch(comment.rstrip("\r")):
+            source.cited[line + 1] = match[1]

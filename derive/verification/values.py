@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Protocol
 
 from sympy import Expr, Integer, KroneckerDelta, Mul
 
@@ -17,6 +18,9 @@ from derive.quantities import Index, put_in
 from derive.remembered import remembered
 
 Group = tuple[Expr, ...]
+Stretch = tuple[Expr, Expr]
+ZERO = Integer(0)
+_SINGLE = tuple(tuple((k,) for k in range(rank)) for rank in range(9))  # axes that merge no leaves
 NEW: Group = ()  # an axis that ``None`` makes, over which a value does not vary
 
 
@@ -58,26 +62,41 @@ class Held:
     leaves: Group
 
 
+class Watch(Protocol):
+    """Whoever must know what is read and written of a piece of memory."""
+
+    def read(self, memory: Memory, stretch: Stretch, found: Held | Lost | None) -> None:
+        """Note that a stretch is read."""
+
+    def write(self, memory: Memory, stretch: Stretch, held: Held, line: int) -> None:
+        """Note that a stretch is written."""
+
+    def copied(self, memory: Memory) -> None:
+        """Note that all of it is copied."""
+
+
 @dataclass(eq=False)
 class Memory:
     """``size`` entries (in each row, where ``lead`` gives the number of rows) and what they hold."""
 
     size: Expr
     lead: Group = ()
-    held: dict[tuple[Expr, Expr], Held | Lost] = field(default_factory=dict)
+    held: dict[Stretch, Held | Lost] = field(default_factory=dict)
     constant: bool = False
-    wanted: dict[tuple[Expr, Expr], Expr] = field(
-        default_factory=dict
-    )  # letters that stretches are meant for
+    wanted: dict[Stretch, Expr] = field(default_factory=dict)  # letters that stretches are meant for
+    watches: list[Watch] = field(default_factory=list)
 
     def whole(self) -> View:
         """Return all of it as an array."""
         leaves = (*self.lead, self.size)
-        return View(self, Integer(0), self.size, leaves, tuple((k,) for k in range(len(leaves))))
+        return View(self, ZERO, self.size, leaves, _SINGLE[len(leaves)])
 
     def read(self, start: Expr, stop: Expr) -> Held:
         """Return what a stretch holds."""
-        found = self.held.get((start, stop))
+        stretch = (start, stop)
+        found = self.held.get(stretch)
+        for watch in self.watches:
+            watch.read(self, stretch, found)
         if isinstance(found, Lost):
             raise Refusal(f"reads an array whose memory was overwritten in line {found.line}")
         if found is None:
@@ -88,16 +107,43 @@ class Memory:
         """Fill a stretch; whatever else overlaps it is lost."""
         if self.constant:
             raise Refusal("writes an array that it is only lent to read")
-        if not isinstance(self.held.get((start, stop)), Held):  # else whatever overlaps it is lost already
-            for low, high in self.held:
-                if (low, high) != (start, stop) and not _apart(low, high, start, stop):
-                    self.held[low, high] = Lost(line)
-        self.held[start, stop] = held
+        stretch = (start, stop)
+        if not isinstance(self.held.get(stretch), Held):  # else whatever overlaps it is lost already
+            for other, content in self.held.items():
+                if isinstance(content, Held) and other != stretch and not _apart(*other, start, stop):
+                    self.held[other] = Lost(line)
+        self.held[stretch] = held
+        for watch in self.watches:
+            watch.write(self, stretch, held, line)
+
+    def copy(self) -> Memory:
+        """Return another piece of memory that holds the same."""
+        for watch in self.watches:
+            watch.copied(self)
+        return Memory(self.size, self.lead, dict(self.held))
+
+
+@remembered
+def product(lengths: Group) -> Expr:
+    """Return the product of some lengths."""
+    return Mul(*lengths)
+
+
+@remembered
+def _length(start: Expr, stop: Expr, size: Expr) -> Expr:
+    """Return how many entries a stretch of so many has, which must be known to lie in them."""
+    if not (start.is_nonnegative and (stop - start).is_positive):
+        raise Refusal(f"takes entries {start} to {stop}, which is empty or not known")
+    if not (size - stop).is_nonnegative:
+        raise Refusal(f"takes entries up to {stop} of {size}")
+    return stop - start
 
 
 @remembered
 def _apart(low: Expr, high: Expr, start: Expr, stop: Expr) -> bool:
     """Say whether two stretches are known to have no entry in common."""
+    if low == start:  # none is empty
+        return False
     if all(isinstance(place, Integer) for place in (low, high, start, stop)):
         return bool(low.p >= stop.p or start.p >= high.p)
     return bool((low - stop).is_nonnegative or (start - high).is_nonnegative)
@@ -120,7 +166,7 @@ class View:
     @property
     def shape(self) -> tuple[Expr, ...]:
         """The length of each axis."""
-        return tuple(Mul(*(self.leaves[leaf] for leaf in axis)) for axis in self.axes)
+        return tuple(product(tuple(self.leaves[leaf] for leaf in axis)) for axis in self.axes)
 
     @property
     def plain(self) -> bool:
@@ -132,7 +178,7 @@ class View:
 
     def transposed(self) -> View:
         """Return the view with its axes in reverse."""
-        return replace(self, axes=self.axes[::-1])
+        return View(self.memory, self.start, self.stop, self.leaves, self.axes[::-1], self.ties)
 
     def permuted(self, order: Sequence[int]) -> View:
         """Return the view with its axes in another order."""
@@ -163,21 +209,18 @@ class View:
 
     def stretch(self, start: Expr, stop: Expr) -> View:
         """Return entries start to stop of the last axis."""
-        whole = self.memory.whole()
-        if not self.plain or (self.leaves, self.axes) != (whole.leaves, whole.axes):
+        leaves = (*self.memory.lead, self.memory.size)
+        if self.ties or self.leaves != leaves or self.axes != _SINGLE[len(leaves)]:
             raise Refusal("takes a slice of what is itself a slice")
-        if not (start.is_nonnegative and (stop - start).is_positive):
-            raise Refusal(f"takes entries {start} to {stop}, which is empty or not known")
-        if not (self.memory.size - stop).is_nonnegative:
-            raise Refusal(f"takes entries up to {stop} of {self.memory.size}")
-        return replace(self, start=start, stop=stop, leaves=(*self.leaves[:-1], stop - start))
+        length = _length(start, stop, self.memory.size)
+        return View(self.memory, start, stop, (*self.leaves[:-1], length), self.axes)
 
     def reshaped(self, shape: Sequence[Expr]) -> View:
         """Return the view with axes merged or split; one length may be -1."""
         if not self.plain:
             raise Refusal("reshapes an array whose entries are not in order")
-        leaves, axes = _regrouped(self.leaves, list(shape))
-        return replace(self, leaves=leaves, axes=axes)
+        leaves, axes = _regrouped(self.leaves, tuple(shape))
+        return View(self.memory, self.start, self.stop, leaves, axes)
 
     # -- contents ---------------------------------------------------------------------------------------
 
@@ -209,7 +252,7 @@ class View:
 
 def fresh(value: Value) -> View:
     """Return a new array that holds a value."""
-    lengths = tuple(Mul(*group) for group in value.axes)
+    lengths = tuple(map(product, value.axes))
     memory = Memory(lengths[-1] if lengths else Integer(1), lengths[:-1])
     view = memory.whole()
     if not lengths:
@@ -282,9 +325,10 @@ def _partition(fine: Group, coarse: Group) -> list[list[int]]:
     return found
 
 
-def _regrouped(leaves: Group, shape: list[Expr]) -> tuple[Group, tuple[tuple[int, ...], ...]]:
+@remembered
+def _regrouped(leaves: Group, lengths: tuple[Expr, ...]) -> tuple[Group, tuple[tuple[int, ...], ...]]:
     """Match leaves with the lengths of a new shape, from the left up to -1 and from the right after it."""
-    rest = list(leaves)
+    rest, shape = list(leaves), list(lengths)
     left: list[list[Expr]] = []
     right: list[list[Expr]] = []
     if shape.count(Integer(-1)) > 1:

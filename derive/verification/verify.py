@@ -193,9 +193,17 @@ def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> R
 
 def _count(source: Source, node: ast.FunctionDef, trace: Trace) -> int:
     """Return how many statements were read as mathematics: those that cite an equation, or else all."""
-    statements = [s for s in ast.walk(node) if isinstance(s, ast.stmt) and s is not node]
-    citing = sum(bool(source.number(s)) for s in statements if not isinstance(s, ast.For))
+    citing = sum(bool(source.number(s)) for s in _statements(node.body) if not isinstance(s, ast.For))
     return citing or len(trace.lines) - bool(ast.get_docstring(node))
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements and those within them."""
+    for statement in body:
+        yield statement
+        for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+            for inner in getattr(statement, name, ()):
+                yield from _statements([inner] if isinstance(inner, ast.stmt) else inner.body)
 
 
 def _never_run(source: Source, name: str, node: ast.FunctionDef, trace: Trace) -> list[Finding]:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# ae42ae358e7d015cc12fa7ce9364f92aa2c431154052666459b88538e0423838
+# 7ce63989c7913845bc6dbb22a5bcf2533d7b62648f116d92b7a55f359b321e41
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 1-20:tanh-1:linear."""
 
@@ -42,25 +42,24 @@ def backpropagate(
     """
     _, _, W3, _ = weights
     a2, a3 = activations
-    _, d3, d2 = work
+    _, d3, d2, one, n = work
     gW2, gb2, gW3, gb3 = gradient
-    n = Y.shape[0]
     # (1.1) delta[3]_ij = (1/N) s'(z[3]_ij) (a[3]_ij - y_ij); s' by (1.5)
-    np.subtract(a3, Y, out=a3)  # (1.1)
-    np.divide(a3, n, out=d3)  # (1.1)
+    np.subtract(a3, Y, a3)  # (1.1)
+    np.divide(a3, n, d3)  # (1.1)
     # (1.3) dCost/db[3]_j = sum_i delta[3]_ij
-    np.dot(ones, d3, out=gb3)  # (1.3)
+    np.dot(ones, d3, gb3)  # (1.3)
     # (1.4) dCost/dw[3]_jk = sum_i delta[3]_ij a[2]_ik
-    np.dot(d3.T, a2, out=gW3)  # (1.4)
+    np.dot(d3.T, a2, gW3)  # (1.4)
     # (1.2) delta[2]_ij = s'(z[2]_ij) sum_k w[3]_kj delta[3]_ik; s' by (1.5)
-    np.dot(d3, W3, out=d2)  # (1.2)
-    np.multiply(a2, a2, out=a2)  # (1.2)
-    np.subtract(1.0, a2, out=a2)  # (1.2)
-    np.multiply(d2, a2, out=d2)  # (1.2)
+    np.dot(d3, W3, d2)  # (1.2)
+    np.multiply(a2, a2, a2)  # (1.2)
+    np.subtract(one, a2, a2)  # (1.2)
+    np.multiply(d2, a2, d2)  # (1.2)
     # (1.3) dCost/db[2]_j = sum_i delta[2]_ij
-    np.dot(ones, d2, out=gb2)  # (1.3)
+    np.dot(ones, d2, gb2)  # (1.3)
     # (1.4) dCost/dw[2]_jk = sum_i delta[2]_ij a[1]_ik
-    np.dot(d2.T, X, out=gW2)  # (1.4)
+    np.dot(d2.T, X, gW2)  # (1.4)
 
 
 class GradientWorkspace:
@@ -81,6 +80,8 @@ class GradientWorkspace:
             carve(memory[2], n_samples, 1),  # t1
             carve(memory[2], n_samples, 1),  # d3
             carve(memory[1], n_samples, 20),  # d2
+            np.array(1.0, dtype),  # one
+            np.array(n_samples, dtype),  # n
         )
         self.cost_work: Arrays = (self.work[0],)
         self.g = np.empty(N_PARAMETERS, dtype)

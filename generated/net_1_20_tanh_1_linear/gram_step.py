@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# ae42ae358e7d015cc12fa7ce9364f92aa2c431154052666459b88538e0423838
+# 7ce63989c7913845bc6dbb22a5bcf2533d7b62648f116d92b7a55f359b321e41
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -50,34 +50,35 @@ def gram_matrix(
     """
     _, _, W3, _ = weights
     a2, a3 = activations
-    t2, d2, t3 = work
-    t1, Q3, Q2, t4 = squares
+    s2, t2, d2, one = work
+    t1, Q3, Q2, t3 = squares
     scale2, scale3 = scales
     n = Y.shape[0]
     # (0.5) r_ic = y_ic - a[3]_ic
-    np.subtract(Y.T, a3.T, out=r)  # (0.5)
+    np.subtract(Y.T, a3.T, r)  # (0.5)
     # (5.3) Q[3]_icsd = delta_cd s'(z[3]_ic) s'(z[3]_sd) (scale_3^2 sum_k a[2]_ik a[2]_sk +
     #     scale_3^2); s' by (1.5)
     np.matmul(a2, a2.T, dtype=np.float64, out=t1)  # (5.3)
-    np.multiply(t1, scale3**2, out=t1)  # (5.3)
-    np.add(t1[None, :, None, :], scale3**2, out=Q3)  # (5.3)
+    np.multiply(t1, scale3**2, t1)  # (5.3)
+    np.add(t1[None, :, None, :], scale3**2, Q3)  # (5.3)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) s'(z[3]_ic) w[3]_cj; s' by (1.5)
-    np.subtract(1.0, a2, out=t2)  # (1.2)
-    np.multiply(W3[:, None, :], t2, out=d2)  # (1.2)
-    np.add(1.0, a2, out=t3)  # (1.2)
-    np.multiply(d2, t3, out=d2)  # (1.2)
+    np.subtract(one, a2, s2)  # (1.2)
+    np.add(one, a2, t2)  # (1.2)
+    np.multiply(s2, t2, s2)  # (1.2)
+    np.multiply(W3[:, None, :], s2, d2)  # (1.2)
     # (5.3) Q[2]_icsd = (scale_2^2 sum_k a[1]_ik a[1]_sk + scale_2^2) sum_j Delta[2]_icj Delta[2]_sdj
     #     + Q[3]_icsd
     np.matmul(d2.reshape(-1, 20), d2.reshape(-1, 20).T, dtype=np.float64, out=Q2.reshape(n, -1))  # (5.3)
-    np.matmul(X, X.T, dtype=np.float64, out=t4)  # (5.3)
-    np.multiply(t4, scale2**2, out=t4)  # (5.3)
-    np.add(t4, scale2**2, out=t4)  # (5.3)
-    np.multiply(Q2, t4[None, :, None, :], out=Q2)  # (5.3)
-    np.add(Q2, Q3, out=Q2)  # (5.3)
+    np.matmul(X, X.T, dtype=np.float64, out=t3)  # (5.3)
+    np.multiply(t3, scale2**2, t3)  # (5.3)
+    np.add(t3, scale2**2, t3)  # (5.3)
+    np.multiply(Q2, t3[None, :, None, :], Q2)  # (5.3)
+    np.add(Q2, Q3, Q2)  # (5.3)
 
 
 def pull_back(
     X: Array,
+    ones: Array,
     v: Array,
     weights: Arrays,
     activations: Arrays,
@@ -90,24 +91,21 @@ def pull_back(
     """
     _, _, W3, _ = weights
     a2, _ = activations
-    u3, u2, t5, t6 = work
+    s2, u3, u2 = work
     hW2, hb2, hW3, hb3 = step
     # (1.1) epsilon[3]_ij = s'(z[3]_ij) v_ij; s' by (1.5)
     np.copyto(u3, v.T)  # (1.1)
     # (1.3) dU/db[3]_j = sum_i epsilon[3]_ij
-    np.add.reduce(u3, axis=0, out=hb3)  # (1.3)
+    np.dot(ones, u3, hb3)  # (1.3)
     # (1.4) dU/dw[3]_jk = sum_i a[2]_ik epsilon[3]_ij
-    np.matmul(u3.T, a2, out=hW3)  # (1.4)
+    np.dot(u3.T, a2, hW3)  # (1.4)
     # (1.2) epsilon[2]_ij = s'(z[2]_ij) sum_k w[3]_kj epsilon[3]_ik; s' by (1.5)
-    np.matmul(u3, W3, out=u2)  # (1.2)
-    np.subtract(1.0, a2, out=t5)  # (1.2)
-    np.multiply(u2, t5, out=u2)  # (1.2)
-    np.add(1.0, a2, out=t6)  # (1.2)
-    np.multiply(u2, t6, out=u2)  # (1.2)
+    np.dot(u3, W3, u2)  # (1.2)
+    np.multiply(u2, s2, u2)  # (1.2)
     # (1.3) dU/db[2]_j = sum_i epsilon[2]_ij
-    np.add.reduce(u2, axis=0, out=hb2)  # (1.3)
+    np.dot(ones, u2, hb2)  # (1.3)
     # (1.4) dU/dw[2]_jk = sum_i a[1]_ik epsilon[2]_ij
-    np.matmul(u2.T, X, out=hW2)  # (1.4)
+    np.dot(u2.T, X, hW2)  # (1.4)
 
 
 def predicted_decrease(r: Array, v: Array, mu: float) -> float:
@@ -203,7 +201,7 @@ class GramStep:
                 "expected 'identity', 'layer', or form='primal'"
             )
         self.n_samples = n_samples
-        memory = allocate(n_samples, (20, 20), dtype)
+        memory = allocate(n_samples, (20, 20, 20), dtype)
         kept = allocate(n_samples, (20, 1), dtype)
         squares = allocate(n_samples * n_samples, (1, 1, 1), np.float64)
         self.activations: Arrays = (
@@ -211,21 +209,21 @@ class GramStep:
             carve(kept[1], n_samples, 1),  # a3
         )
         self.work: Arrays = (
-            carve(memory[0], n_samples, 20),  # t2
+            carve(memory[0], n_samples, 20),  # s2
+            carve(memory[1], n_samples, 20),  # t2
             carve(memory[1], 1, n_samples, 20),  # d2
-            carve(memory[0], n_samples, 20),  # t3
+            np.array(1.0, dtype),  # one
         )
         self.back: Arrays = (
-            carve(memory[0], n_samples, 1),  # u3
-            carve(memory[1], n_samples, 20),  # u2
-            carve(memory[0], n_samples, 20),  # t5
-            carve(memory[0], n_samples, 20),  # t6
+            carve(memory[0], n_samples, 20),  # s2
+            carve(memory[1], n_samples, 1),  # u3
+            carve(memory[2], n_samples, 20),  # u2
         )
         self.squares: Arrays = (
             carve(squares[0], n_samples, n_samples),  # t1
             carve(squares[1], 1, n_samples, 1, n_samples),  # Q3
             carve(squares[0], 1, n_samples, 1, n_samples),  # Q2
-            carve(squares[2], n_samples, n_samples),  # t4
+            carve(squares[2], n_samples, n_samples),  # t3
         )
         self.r = np.empty((1, n_samples))
         self.gram = self.squares[2].reshape(1 * n_samples, -1)
@@ -234,6 +232,7 @@ class GramStep:
         self.weights = Views(dtype)
         self.system = ShiftedSystem()
         self.tv = np.empty((1, n_samples))
+        self.ones = np.ones(n_samples, dtype)
         self.dtype = dtype
         self.scaling = LayerSquares(n_samples, dtype) if scaling == "layer" else None
         self.scales: tuple[float, ...] = ONES
@@ -241,6 +240,7 @@ class GramStep:
         self.decrease = 0.0
         self.ahead: Ahead | None = None
         self.downhill: Array | None = None
+        self.blocks: Arrays = ()  # of ``downhill``
         self.known = False  # whether ``downhill`` is the slope at this point
 
     def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
@@ -283,7 +283,7 @@ class GramStep:
         if self.t is not None:
             weigh_vector(v, self.t, self.tv)
             v = self.tv
-        pull_back(self.X, v, weights, self.activations, self.back, blocks)
+        pull_back(self.X, self.ones, v, weights, self.activations, self.back, blocks)
 
     def slope(self) -> Array:
         """Return J^T t^2 r - ridge p, (s,), minus half of the objective's gradient at this point.
@@ -292,8 +292,9 @@ class GramStep:
         """
         if self.downhill is None:
             self.downhill = np.empty(N_PARAMETERS, self.dtype)
+            self.blocks = unpack(self.downhill)
         if not self.known:
-            self.pull(self.r, unpack(self.downhill))
+            self.pull(self.r, self.blocks)
             if self.ridge != 0.0:
                 slope_with_ridge(self.p, self.downhill, self.ridge)
             self.known = True

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 93d4d1abd3a746323611e69b742677eac1a7214307d613f11738751639d49a77
+# 60ffa3ab9b56f2f5e31ad9107017a4eae5ac7df1e26323b406f772b3be5fc761
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Symmetric systems (S + mu I) x = b for one S and b and many mu, with NumPy alone."""
 
@@ -29,6 +29,7 @@ class ShiftedSystem:
 
     def __init__(self) -> None:
         self.matrix: Array = np.empty((0, 0))
+        self.diagonal: Array = np.empty(0)  # a view of the matrix
         self.right: Array = np.empty(0)
         self.also: Array | None = None
         self.turned: Array | None = None  # V^T also
@@ -38,6 +39,7 @@ class ShiftedSystem:
     def at(self, S: Array, b: Array, also: Array | None = None) -> None:
         """Take float64 S (n, n), b and also (n,); all are kept, and S is as it was after every solution."""
         self.matrix, self.right, self.factorised, self.spectrum = S, b, 0, None
+        self.diagonal = np.einsum("ii->i", S)
         self.also, self.turned = also, None
 
     def solve(self, mu: float, factor: float = 0.0) -> Array | None:
@@ -66,7 +68,7 @@ class ShiftedSystem:
 
     def _by_factor(self, mu: float, right: Array) -> Array:
         self.factorised += 1
-        diagonal = np.einsum("ii->i", self.matrix)
+        diagonal = self.diagonal
         kept = diagonal.copy()
         diagonal += mu
         try:

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 93d4d1abd3a746323611e69b742677eac1a7214307d613f11738751639d49a77
+# 60ffa3ab9b56f2f5e31ad9107017a4eae5ac7df1e26323b406f772b3be5fc761
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-8:swoosh-8:swoosh+2-1:linear, its cost and its residual."""
 
@@ -32,33 +32,33 @@ def propagate(X: Array, weights: Arrays, activations: Arrays, spare: Arrays) -> 
     z2, a2, z3, a3, a4 = activations
     t1, t2 = spare
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.dot(X, W2.T, out=z2)  # (0.2)
-    np.add(z2, b2, out=z2)  # (0.2)
+    np.dot(X, W2.T, z2)  # (0.2)
+    np.add(z2, b2, z2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
     np.maximum(z2, 0.0, out=a2)  # (0.3)
-    np.negative(z2, out=t1)  # (0.3)
+    np.negative(z2, t1)  # (0.3)
     np.minimum(z2, t1, out=t1)  # (0.3)
-    np.exp(t1, out=t1)  # (0.3)
-    np.log1p(t1, out=t1)  # (0.3)
-    np.add(a2, t1, out=a2)  # (0.3)
-    np.tanh(a2, out=a2)  # (0.3)
-    np.multiply(a2, z2, out=a2)  # (0.3)
+    np.exp(t1, t1)  # (0.3)
+    np.log1p(t1, t1)  # (0.3)
+    np.add(a2, t1, a2)  # (0.3)
+    np.tanh(a2, a2)  # (0.3)
+    np.multiply(a2, z2, a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + a[2]_ij + b[3]_j
-    np.dot(a2, W3.T, out=z3)  # (0.2)
-    np.add(z3, b3, out=z3)  # (0.2)
-    np.add(z3, a2, out=z3)  # (0.2)
+    np.dot(a2, W3.T, z3)  # (0.2)
+    np.add(z3, b3, z3)  # (0.2)
+    np.add(z3, a2, z3)  # (0.2)
     # (0.3) a[3]_ij = s(z[3]_ij)
     np.maximum(z3, 0.0, out=a3)  # (0.3)
-    np.negative(z3, out=t2)  # (0.3)
+    np.negative(z3, t2)  # (0.3)
     np.minimum(z3, t2, out=t2)  # (0.3)
-    np.exp(t2, out=t2)  # (0.3)
-    np.log1p(t2, out=t2)  # (0.3)
-    np.add(a3, t2, out=a3)  # (0.3)
-    np.tanh(a3, out=a3)  # (0.3)
-    np.multiply(a3, z3, out=a3)  # (0.3)
+    np.exp(t2, t2)  # (0.3)
+    np.log1p(t2, t2)  # (0.3)
+    np.add(a3, t2, a3)  # (0.3)
+    np.tanh(a3, a3)  # (0.3)
+    np.multiply(a3, z3, a3)  # (0.3)
     # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
-    np.dot(a3, W4.T, out=a4)  # (0.2)
-    np.add(a4, b4, out=a4)  # (0.2)
+    np.dot(a3, W4.T, a4)  # (0.2)
+    np.add(a4, b4, a4)  # (0.2)
     # (0.3) a[4]_ij = s(z[4]_ij)
 
 

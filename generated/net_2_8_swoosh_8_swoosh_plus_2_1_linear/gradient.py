@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 93d4d1abd3a746323611e69b742677eac1a7214307d613f11738751639d49a77
+# 60ffa3ab9b56f2f5e31ad9107017a4eae5ac7df1e26323b406f772b3be5fc761
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-8:swoosh-8:swoosh+2-1:linear."""
 
@@ -42,63 +42,62 @@ def backpropagate(
     """
     _, _, W3, _, W4, _ = weights
     z2, a2, z3, a3, a4 = activations
-    _, d4, d3, t5, t6, t7, t8, t9, d2, t10, t11, t12, t13, t14 = work
+    _, d4, d3, t5, t6, t7, t8, t9, d2, t10, t11, t12, t13, t14, one, n = work
     gW2, gb2, gW3, gb3, gW4, gb4 = gradient
-    n = Y.shape[0]
     # (1.1) delta[4]_ij = (1/N) s'(z[4]_ij) (a[4]_ij - y_ij); s' by (1.5)
-    np.subtract(a4, Y, out=a4)  # (1.1)
-    np.divide(a4, n, out=d4)  # (1.1)
+    np.subtract(a4, Y, a4)  # (1.1)
+    np.divide(a4, n, d4)  # (1.1)
     # (1.3) dCost/db[4]_j = sum_i delta[4]_ij
-    np.dot(ones, d4, out=gb4)  # (1.3)
+    np.dot(ones, d4, gb4)  # (1.3)
     # (1.4) dCost/dw[4]_jk = sum_i delta[4]_ij a[3]_ik
-    np.dot(d4.T, a3, out=gW4)  # (1.4)
+    np.dot(d4.T, a3, gW4)  # (1.4)
     # (1.2) delta[3]_ij = s'(z[3]_ij) sum_k w[4]_kj delta[4]_ik; s' by (1.5)
-    np.dot(d4, W4, out=d3)  # (1.2)
+    np.dot(d4, W4, d3)  # (1.2)
     np.minimum(z3, 0.0, out=t5)  # (1.2)
-    np.exp(t5, out=t5)  # (1.2)
-    np.multiply(t5, z3, out=t5)  # (1.2)
+    np.exp(t5, t5)  # (1.2)
+    np.multiply(t5, z3, t5)  # (1.2)
     np.maximum(z3, 0.0, out=t6)  # (1.2)
-    np.negative(z3, out=t7)  # (1.2)
+    np.negative(z3, t7)  # (1.2)
     np.minimum(z3, t7, out=t7)  # (1.2)
-    np.exp(t7, out=t7)  # (1.2)
-    np.log1p(t7, out=t8)  # (1.2)
-    np.add(t6, t8, out=t6)  # (1.2)
-    np.tanh(t6, out=t6)  # (1.2)
-    np.multiply(t6, t6, out=t9)  # (1.2)
-    np.subtract(1.0, t9, out=t9)  # (1.2)
-    np.multiply(t5, t9, out=t5)  # (1.2)
-    np.add(1.0, t7, out=t7)  # (1.2)
-    np.divide(t5, t7, out=t5)  # (1.2)
-    np.add(t5, t6, out=t5)  # (1.2)
-    np.multiply(d3, t5, out=d3)  # (1.2)
+    np.exp(t7, t7)  # (1.2)
+    np.log1p(t7, t8)  # (1.2)
+    np.add(t6, t8, t6)  # (1.2)
+    np.tanh(t6, t6)  # (1.2)
+    np.multiply(t6, t6, t9)  # (1.2)
+    np.subtract(one, t9, t9)  # (1.2)
+    np.multiply(t5, t9, t5)  # (1.2)
+    np.add(one, t7, t7)  # (1.2)
+    np.divide(t5, t7, t5)  # (1.2)
+    np.add(t5, t6, t5)  # (1.2)
+    np.multiply(d3, t5, d3)  # (1.2)
     # (1.3) dCost/db[3]_j = sum_i delta[3]_ij
-    np.dot(ones, d3, out=gb3)  # (1.3)
+    np.dot(ones, d3, gb3)  # (1.3)
     # (1.4) dCost/dw[3]_jk = sum_i delta[3]_ij a[2]_ik
-    np.dot(d3.T, a2, out=gW3)  # (1.4)
+    np.dot(d3.T, a2, gW3)  # (1.4)
     # (1.2) delta[2]_ij = s'(z[2]_ij) (sum_k w[3]_kj delta[3]_ik + delta[3]_ij); s' by (1.5)
-    np.dot(d3, W3, out=d2)  # (1.2)
-    np.add(d2, d3, out=d2)  # (1.2)
+    np.dot(d3, W3, d2)  # (1.2)
+    np.add(d2, d3, d2)  # (1.2)
     np.minimum(z2, 0.0, out=t10)  # (1.2)
-    np.exp(t10, out=t10)  # (1.2)
-    np.multiply(t10, z2, out=t10)  # (1.2)
+    np.exp(t10, t10)  # (1.2)
+    np.multiply(t10, z2, t10)  # (1.2)
     np.maximum(z2, 0.0, out=t11)  # (1.2)
-    np.negative(z2, out=t12)  # (1.2)
+    np.negative(z2, t12)  # (1.2)
     np.minimum(z2, t12, out=t12)  # (1.2)
-    np.exp(t12, out=t12)  # (1.2)
-    np.log1p(t12, out=t13)  # (1.2)
-    np.add(t11, t13, out=t11)  # (1.2)
-    np.tanh(t11, out=t11)  # (1.2)
-    np.multiply(t11, t11, out=t14)  # (1.2)
-    np.subtract(1.0, t14, out=t14)  # (1.2)
-    np.multiply(t10, t14, out=t10)  # (1.2)
-    np.add(1.0, t12, out=t12)  # (1.2)
-    np.divide(t10, t12, out=t10)  # (1.2)
-    np.add(t10, t11, out=t10)  # (1.2)
-    np.multiply(d2, t10, out=d2)  # (1.2)
+    np.exp(t12, t12)  # (1.2)
+    np.log1p(t12, t13)  # (1.2)
+    np.add(t11, t13, t11)  # (1.2)
+    np.tanh(t11, t11)  # (1.2)
+    np.multiply(t11, t11, t14)  # (1.2)
+    np.subtract(one, t14, t14)  # (1.2)
+    np.multiply(t10, t14, t10)  # (1.2)
+    np.add(one, t12, t12)  # (1.2)
+    np.divide(t10, t12, t10)  # (1.2)
+    np.add(t10, t11, t10)  # (1.2)
+    np.multiply(d2, t10, d2)  # (1.2)
     # (1.3) dCost/db[2]_j = sum_i delta[2]_ij
-    np.dot(ones, d2, out=gb2)  # (1.3)
+    np.dot(ones, d2, gb2)  # (1.3)
     # (1.4) dCost/dw[2]_jk = sum_i delta[2]_ij a[1]_ik
-    np.dot(d2.T, X, out=gW2)  # (1.4)
+    np.dot(d2.T, X, gW2)  # (1.4)
 
 
 class GradientWorkspace:
@@ -137,6 +136,8 @@ class GradientWorkspace:
             carve(memory[4], n_samples, 8),  # t12
             carve(memory[0], n_samples, 8),  # t13
             carve(memory[0], n_samples, 8),  # t14
+            np.array(1.0, dtype),  # one
+            np.array(n_samples, dtype),  # n
         )
         self.cost_work: Arrays = (self.work[0],)
         self.g = np.empty(N_PARAMETERS, dtype)

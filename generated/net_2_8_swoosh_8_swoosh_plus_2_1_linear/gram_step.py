@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 93d4d1abd3a746323611e69b742677eac1a7214307d613f11738751639d49a77
+# 60ffa3ab9b56f2f5e31ad9107017a4eae5ac7df1e26323b406f772b3be5fc761
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -50,75 +50,76 @@ def gram_matrix(
     """
     _, _, W3, _, W4, _ = weights
     z2, a2, z3, a3, a4 = activations
-    t2, t3, t4, t5, t6, d3, d2, t8, t9, t10, t11, t12 = work
-    t1, Q4, Q3, t7, Q2, t13 = squares
+    s3, t2, t3, t4, t5, d3, d2, s2, t7, t8, t9, t10, one = work
+    t1, Q4, Q3, t6, Q2, t11 = squares
     scale2, scale3, scale4 = scales
     n = Y.shape[0]
     # (0.5) r_ic = y_ic - a[4]_ic
-    np.subtract(Y.T, a4.T, out=r)  # (0.5)
+    np.subtract(Y.T, a4.T, r)  # (0.5)
     # (5.3) Q[4]_icsd = delta_cd s'(z[4]_ic) s'(z[4]_sd) (scale_4^2 sum_k a[3]_ik a[3]_sk +
     #     scale_4^2); s' by (1.5)
     np.matmul(a3, a3.T, dtype=np.float64, out=t1)  # (5.3)
-    np.multiply(t1, scale4**2, out=t1)  # (5.3)
-    np.add(t1[None, :, None, :], scale4**2, out=Q4)  # (5.3)
+    np.multiply(t1, scale4**2, t1)  # (5.3)
+    np.add(t1[None, :, None, :], scale4**2, Q4)  # (5.3)
     # (1.2) Delta[3]_icj = s'(z[3]_ij) s'(z[4]_ic) w[4]_cj; s' by (1.5)
-    np.minimum(z3, 0.0, out=t2)  # (1.2)
-    np.exp(t2, out=t2)  # (1.2)
-    np.multiply(t2, z3, out=t2)  # (1.2)
-    np.maximum(z3, 0.0, out=t3)  # (1.2)
-    np.negative(z3, out=t4)  # (1.2)
-    np.minimum(z3, t4, out=t4)  # (1.2)
-    np.exp(t4, out=t4)  # (1.2)
-    np.log1p(t4, out=t5)  # (1.2)
-    np.add(t3, t5, out=t3)  # (1.2)
-    np.tanh(t3, out=t3)  # (1.2)
-    np.multiply(t3, t3, out=t6)  # (1.2)
-    np.subtract(1.0, t6, out=t6)  # (1.2)
-    np.multiply(t2, t6, out=t2)  # (1.2)
-    np.add(1.0, t4, out=t4)  # (1.2)
-    np.divide(t2, t4, out=t2)  # (1.2)
-    np.add(t2, t3, out=t2)  # (1.2)
-    np.multiply(W4[:, None, :], t2, out=d3)  # (1.2)
+    np.minimum(z3, 0.0, out=s3)  # (1.2)
+    np.exp(s3, s3)  # (1.2)
+    np.multiply(s3, z3, s3)  # (1.2)
+    np.maximum(z3, 0.0, out=t2)  # (1.2)
+    np.negative(z3, t3)  # (1.2)
+    np.minimum(z3, t3, out=t3)  # (1.2)
+    np.exp(t3, t3)  # (1.2)
+    np.log1p(t3, t4)  # (1.2)
+    np.add(t2, t4, t2)  # (1.2)
+    np.tanh(t2, t2)  # (1.2)
+    np.multiply(t2, t2, t5)  # (1.2)
+    np.subtract(one, t5, t5)  # (1.2)
+    np.multiply(s3, t5, s3)  # (1.2)
+    np.add(one, t3, t3)  # (1.2)
+    np.divide(s3, t3, s3)  # (1.2)
+    np.add(s3, t2, s3)  # (1.2)
+    np.multiply(W4[:, None, :], s3, d3)  # (1.2)
     # (5.3) Q[3]_icsd = (scale_3^2 sum_k a[2]_ik a[2]_sk + scale_3^2) sum_j Delta[3]_icj Delta[3]_sdj
     #     + Q[4]_icsd
     np.matmul(d3.reshape(-1, 8), d3.reshape(-1, 8).T, dtype=np.float64, out=Q3.reshape(n, -1))  # (5.3)
-    np.matmul(a2, a2.T, dtype=np.float64, out=t7)  # (5.3)
-    np.multiply(t7, scale3**2, out=t7)  # (5.3)
-    np.add(t7, scale3**2, out=t7)  # (5.3)
-    np.multiply(Q3, t7[None, :, None, :], out=Q3)  # (5.3)
-    np.add(Q3, Q4, out=Q3)  # (5.3)
+    np.matmul(a2, a2.T, dtype=np.float64, out=t6)  # (5.3)
+    np.multiply(t6, scale3**2, t6)  # (5.3)
+    np.add(t6, scale3**2, t6)  # (5.3)
+    np.multiply(Q3, t6[None, :, None, :], Q3)  # (5.3)
+    np.add(Q3, Q4, Q3)  # (5.3)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) (sum_k w[3]_kj Delta[3]_ick + Delta[3]_icj); s' by (1.5)
-    np.matmul(d3.reshape(-1, 8), W3, out=d2.reshape(-1, 8))  # (1.2)
-    np.add(d2, d3, out=d2)  # (1.2)
-    np.minimum(z2, 0.0, out=t8)  # (1.2)
-    np.exp(t8, out=t8)  # (1.2)
-    np.multiply(t8, z2, out=t8)  # (1.2)
-    np.maximum(z2, 0.0, out=t9)  # (1.2)
-    np.negative(z2, out=t10)  # (1.2)
-    np.minimum(z2, t10, out=t10)  # (1.2)
-    np.exp(t10, out=t10)  # (1.2)
-    np.log1p(t10, out=t11)  # (1.2)
-    np.add(t9, t11, out=t9)  # (1.2)
-    np.tanh(t9, out=t9)  # (1.2)
-    np.multiply(t9, t9, out=t12)  # (1.2)
-    np.subtract(1.0, t12, out=t12)  # (1.2)
-    np.multiply(t8, t12, out=t8)  # (1.2)
-    np.add(1.0, t10, out=t10)  # (1.2)
-    np.divide(t8, t10, out=t8)  # (1.2)
-    np.add(t8, t9, out=t8)  # (1.2)
-    np.multiply(d2, t8, out=d2)  # (1.2)
+    np.dot(d3.reshape(-1, 8), W3, d2.reshape(-1, 8))  # (1.2)
+    np.add(d2, d3, d2)  # (1.2)
+    np.minimum(z2, 0.0, out=s2)  # (1.2)
+    np.exp(s2, s2)  # (1.2)
+    np.multiply(s2, z2, s2)  # (1.2)
+    np.maximum(z2, 0.0, out=t7)  # (1.2)
+    np.negative(z2, t8)  # (1.2)
+    np.minimum(z2, t8, out=t8)  # (1.2)
+    np.exp(t8, t8)  # (1.2)
+    np.log1p(t8, t9)  # (1.2)
+    np.add(t7, t9, t7)  # (1.2)
+    np.tanh(t7, t7)  # (1.2)
+    np.multiply(t7, t7, t10)  # (1.2)
+    np.subtract(one, t10, t10)  # (1.2)
+    np.multiply(s2, t10, s2)  # (1.2)
+    np.add(one, t8, t8)  # (1.2)
+    np.divide(s2, t8, s2)  # (1.2)
+    np.add(s2, t7, s2)  # (1.2)
+    np.multiply(d2, s2, d2)  # (1.2)
     # (5.3) Q[2]_icsd = (scale_2^2 sum_k a[1]_ik a[1]_sk + scale_2^2) sum_j Delta[2]_icj Delta[2]_sdj
     #     + Q[3]_icsd
     np.matmul(d2.reshape(-1, 8), d2.reshape(-1, 8).T, dtype=np.float64, out=Q2.reshape(n, -1))  # (5.3)
-    np.matmul(X, X.T, dtype=np.float64, out=t13)  # (5.3)
-    np.multiply(t13, scale2**2, out=t13)  # (5.3)
-    np.add(t13, scale2**2, out=t13)  # (5.3)
-    np.multiply(Q2, t13[None, :, None, :], out=Q2)  # (5.3)
-    np.add(Q2, Q3, out=Q2)  # (5.3)
+    np.matmul(X, X.T, dtype=np.float64, out=t11)  # (5.3)
+    np.multiply(t11, scale2**2, t11)  # (5.3)
+    np.add(t11, scale2**2, t11)  # (5.3)
+    np.multiply(Q2, t11[None, :, None, :], Q2)  # (5.3)
+    np.add(Q2, Q3, Q2)  # (5.3)
 
 
 def pull_back(
     X: Array,
+    ones: Array,
     v: Array,
     weights: Arrays,
     activations: Arrays,
@@ -130,62 +131,30 @@ def pull_back(
     u[l] (N, n_l) is the derivative of sum_ic v_ic F_ic in z[l].
     """
     _, _, W3, _, W4, _ = weights
-    z2, a2, z3, a3, _ = activations
-    u4, u3, t14, t15, t16, t17, t18, u2, t19, t20, t21, t22, t23 = work
+    _, a2, _, a3, _ = activations
+    s3, s2, u4, u3, u2 = work
     hW2, hb2, hW3, hb3, hW4, hb4 = step
     # (1.1) epsilon[4]_ij = s'(z[4]_ij) v_ij; s' by (1.5)
     np.copyto(u4, v.T)  # (1.1)
     # (1.3) dU/db[4]_j = sum_i epsilon[4]_ij
-    np.add.reduce(u4, axis=0, out=hb4)  # (1.3)
+    np.dot(ones, u4, hb4)  # (1.3)
     # (1.4) dU/dw[4]_jk = sum_i a[3]_ik epsilon[4]_ij
-    np.matmul(u4.T, a3, out=hW4)  # (1.4)
+    np.dot(u4.T, a3, hW4)  # (1.4)
     # (1.2) epsilon[3]_ij = s'(z[3]_ij) sum_k w[4]_kj epsilon[4]_ik; s' by (1.5)
-    np.matmul(u4, W4, out=u3)  # (1.2)
-    np.minimum(z3, 0.0, out=t14)  # (1.2)
-    np.exp(t14, out=t14)  # (1.2)
-    np.multiply(t14, z3, out=t14)  # (1.2)
-    np.maximum(z3, 0.0, out=t15)  # (1.2)
-    np.negative(z3, out=t16)  # (1.2)
-    np.minimum(z3, t16, out=t16)  # (1.2)
-    np.exp(t16, out=t16)  # (1.2)
-    np.log1p(t16, out=t17)  # (1.2)
-    np.add(t15, t17, out=t15)  # (1.2)
-    np.tanh(t15, out=t15)  # (1.2)
-    np.multiply(t15, t15, out=t18)  # (1.2)
-    np.subtract(1.0, t18, out=t18)  # (1.2)
-    np.multiply(t14, t18, out=t14)  # (1.2)
-    np.add(1.0, t16, out=t16)  # (1.2)
-    np.divide(t14, t16, out=t14)  # (1.2)
-    np.add(t14, t15, out=t14)  # (1.2)
-    np.multiply(u3, t14, out=u3)  # (1.2)
+    np.dot(u4, W4, u3)  # (1.2)
+    np.multiply(u3, s3, u3)  # (1.2)
     # (1.3) dU/db[3]_j = sum_i epsilon[3]_ij
-    np.add.reduce(u3, axis=0, out=hb3)  # (1.3)
+    np.dot(ones, u3, hb3)  # (1.3)
     # (1.4) dU/dw[3]_jk = sum_i a[2]_ik epsilon[3]_ij
-    np.matmul(u3.T, a2, out=hW3)  # (1.4)
+    np.dot(u3.T, a2, hW3)  # (1.4)
     # (1.2) epsilon[2]_ij = s'(z[2]_ij) (sum_k w[3]_kj epsilon[3]_ik + epsilon[3]_ij); s' by (1.5)
-    np.matmul(u3, W3, out=u2)  # (1.2)
-    np.add(u2, u3, out=u2)  # (1.2)
-    np.minimum(z2, 0.0, out=t19)  # (1.2)
-    np.exp(t19, out=t19)  # (1.2)
-    np.multiply(t19, z2, out=t19)  # (1.2)
-    np.maximum(z2, 0.0, out=t20)  # (1.2)
-    np.negative(z2, out=t21)  # (1.2)
-    np.minimum(z2, t21, out=t21)  # (1.2)
-    np.exp(t21, out=t21)  # (1.2)
-    np.log1p(t21, out=t22)  # (1.2)
-    np.add(t20, t22, out=t20)  # (1.2)
-    np.tanh(t20, out=t20)  # (1.2)
-    np.multiply(t20, t20, out=t23)  # (1.2)
-    np.subtract(1.0, t23, out=t23)  # (1.2)
-    np.multiply(t19, t23, out=t19)  # (1.2)
-    np.add(1.0, t21, out=t21)  # (1.2)
-    np.divide(t19, t21, out=t19)  # (1.2)
-    np.add(t19, t20, out=t19)  # (1.2)
-    np.multiply(u2, t19, out=u2)  # (1.2)
+    np.dot(u3, W3, u2)  # (1.2)
+    np.add(u2, u3, u2)  # (1.2)
+    np.multiply(u2, s2, u2)  # (1.2)
     # (1.3) dU/db[2]_j = sum_i epsilon[2]_ij
-    np.add.reduce(u2, axis=0, out=hb2)  # (1.3)
+    np.dot(ones, u2, hb2)  # (1.3)
     # (1.4) dU/dw[2]_jk = sum_i a[1]_ik epsilon[2]_ij
-    np.matmul(u2.T, X, out=hW2)  # (1.4)
+    np.dot(u2.T, X, hW2)  # (1.4)
 
 
 def predicted_decrease(r: Array, v: Array, mu: float) -> float:
@@ -328,7 +297,7 @@ class GramStep:
                 "expected 'identity', 'layer', or form='primal'"
             )
         self.n_samples = n_samples
-        memory = allocate(n_samples, (8, 8, 8, 8, 8), dtype)
+        memory = allocate(n_samples, (8, 8, 8, 8, 8, 8), dtype)
         kept = allocate(n_samples, (8, 8, 8, 8, 1, 8, 8), dtype)
         squares = allocate(n_samples * n_samples, (1, 1, 1), np.float64)
         self.activations: Arrays = (
@@ -343,41 +312,34 @@ class GramStep:
             carve(kept[6], n_samples, 8),  # t2
         )
         self.work: Arrays = (
-            carve(memory[0], n_samples, 8),  # t2
-            carve(memory[1], n_samples, 8),  # t3
-            carve(memory[2], n_samples, 8),  # t4
+            carve(memory[0], n_samples, 8),  # s3
+            carve(memory[1], n_samples, 8),  # t2
+            carve(memory[2], n_samples, 8),  # t3
+            carve(memory[3], n_samples, 8),  # t4
             carve(memory[3], n_samples, 8),  # t5
-            carve(memory[3], n_samples, 8),  # t6
             carve(memory[1], 1, n_samples, 8),  # d3
-            carve(memory[0], 1, n_samples, 8),  # d2
-            carve(memory[1], n_samples, 8),  # t8
-            carve(memory[2], n_samples, 8),  # t9
-            carve(memory[3], n_samples, 8),  # t10
-            carve(memory[4], n_samples, 8),  # t11
-            carve(memory[4], n_samples, 8),  # t12
+            carve(memory[2], 1, n_samples, 8),  # d2
+            carve(memory[1], n_samples, 8),  # s2
+            carve(memory[3], n_samples, 8),  # t7
+            carve(memory[4], n_samples, 8),  # t8
+            carve(memory[5], n_samples, 8),  # t9
+            carve(memory[5], n_samples, 8),  # t10
+            np.array(1.0, dtype),  # one
         )
         self.back: Arrays = (
-            carve(memory[0], n_samples, 1),  # u4
-            carve(memory[1], n_samples, 8),  # u3
-            carve(memory[0], n_samples, 8),  # t14
-            carve(memory[2], n_samples, 8),  # t15
-            carve(memory[3], n_samples, 8),  # t16
-            carve(memory[4], n_samples, 8),  # t17
-            carve(memory[4], n_samples, 8),  # t18
-            carve(memory[0], n_samples, 8),  # u2
-            carve(memory[1], n_samples, 8),  # t19
-            carve(memory[2], n_samples, 8),  # t20
-            carve(memory[3], n_samples, 8),  # t21
-            carve(memory[4], n_samples, 8),  # t22
-            carve(memory[4], n_samples, 8),  # t23
+            carve(memory[0], n_samples, 8),  # s3
+            carve(memory[1], n_samples, 8),  # s2
+            carve(memory[2], n_samples, 1),  # u4
+            carve(memory[3], n_samples, 8),  # u3
+            carve(memory[2], n_samples, 8),  # u2
         )
         self.squares: Arrays = (
             carve(squares[0], n_samples, n_samples),  # t1
             carve(squares[1], 1, n_samples, 1, n_samples),  # Q4
             carve(squares[0], 1, n_samples, 1, n_samples),  # Q3
-            carve(squares[2], n_samples, n_samples),  # t7
+            carve(squares[2], n_samples, n_samples),  # t6
             carve(squares[1], 1, n_samples, 1, n_samples),  # Q2
-            carve(squares[2], n_samples, n_samples),  # t13
+            carve(squares[2], n_samples, n_samples),  # t11
         )
         self.r = np.empty((1, n_samples))
         self.gram = self.squares[4].reshape(1 * n_samples, -1)
@@ -386,6 +348,7 @@ class GramStep:
         self.weights = Views(dtype)
         self.system = ShiftedSystem()
         self.tv = np.empty((1, n_samples))
+        self.ones = np.ones(n_samples, dtype)
         self.dtype = dtype
         self.scaling = LayerSquares(n_samples, dtype) if scaling == "layer" else None
         self.scales: tuple[float, ...] = ONES
@@ -393,6 +356,7 @@ class GramStep:
         self.decrease = 0.0
         self.ahead: Ahead | None = None
         self.downhill: Array | None = None
+        self.blocks: Arrays = ()  # of ``downhill``
         self.known = False  # whether ``downhill`` is the slope at this point
 
     def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
@@ -435,7 +399,7 @@ class GramStep:
         if self.t is not None:
             weigh_vector(v, self.t, self.tv)
             v = self.tv
-        pull_back(self.X, v, weights, self.activations, self.back, blocks)
+        pull_back(self.X, self.ones, v, weights, self.activations, self.back, blocks)
 
     def slope(self) -> Array:
         """Return J^T t^2 r - ridge p, (s,), minus half of the objective's gradient at this point.
@@ -444,8 +408,9 @@ class GramStep:
         """
         if self.downhill is None:
             self.downhill = np.empty(N_PARAMETERS, self.dtype)
+            self.blocks = unpack(self.downhill)
         if not self.known:
-            self.pull(self.r, unpack(self.downhill))
+            self.pull(self.r, self.blocks)
             if self.ridge != 0.0:
                 slope_with_ridge(self.p, self.downhill, self.ridge)
             self.known = True

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 361a8229270f708a56679d0dc844d26b5df04d96c9d8ff8079e24dcfa5e6837a
+# d023bbdbf5ff7ecdaba4666b614e9cc4acb11f447b448b9168719013fbad722e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-16:relu-3:softmax with cross-entropy, its cost and its residual."""
 
@@ -31,22 +31,22 @@ def propagate(X: Array, weights: Arrays, activations: Arrays) -> None:
     W2, b2, W3, b3 = weights
     a2, z3, m3, q3, a3 = activations
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.dot(X, W2.T, out=a2)  # (0.2)
-    np.add(a2, b2, out=a2)  # (0.2)
+    np.dot(X, W2.T, a2)  # (0.2)
+    np.add(a2, b2, a2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
     np.maximum(a2, 0.0, out=a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
-    np.dot(a2, W3.T, out=z3)  # (0.2)
-    np.add(z3, b3, out=z3)  # (0.2)
+    np.dot(a2, W3.T, z3)  # (0.2)
+    np.add(z3, b3, z3)  # (0.2)
     # (0.3) m[3]_i = max_k z[3]_ik
     np.maximum.reduce(z3, axis=1, out=m3)  # (0.3)
     # (0.3) e[3]_ij = exp(z[3]_ij - m[3]_i)
-    np.subtract(z3, m3[:, None], out=a3)  # (0.3)
-    np.exp(a3, out=a3)  # (0.3)
+    np.subtract(z3, m3[:, None], a3)  # (0.3)
+    np.exp(a3, a3)  # (0.3)
     # (0.3) q[3]_i = sum_k e[3]_ik
     np.add.reduce(a3, axis=1, out=q3)  # (0.3)
     # (0.3) a[3]_ij = (1/q[3]_i) e[3]_ij
-    np.divide(a3, q3[:, None], out=a3)  # (0.3)
+    np.divide(a3, q3[:, None], a3)  # (0.3)
 
 
 def mean_cost(Y: Array, activations: Arrays, work: Arrays) -> Any:

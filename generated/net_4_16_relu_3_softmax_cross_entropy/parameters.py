@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 361a8229270f708a56679d0dc844d26b5df04d96c9d8ff8079e24dcfa5e6837a
+# d023bbdbf5ff7ecdaba4666b614e9cc4acb11f447b448b9168719013fbad722e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Parameters of the network 4-16:relu-3:softmax with cross-entropy, and checks on what comes in.
 
@@ -97,12 +97,14 @@ def initial_parameters(
 
 
 class Views:
-    """``unpack``, remembered for as long as the same array is given."""
+    """``unpack``, remembered for as long as the same array is given, or two in turn."""
 
     def __init__(self, dtype: Any = np.float64) -> None:
         self._dtype = np.dtype(dtype)
         self._array: Array | None = None
+        self._other: Array | None = None
         self._views: Arrays = ()
+        self._views_of_other: Arrays = ()
 
     def of(self, p: Array) -> Arrays:
         """Return the views of p.
@@ -110,6 +112,9 @@ class Views:
         Raises:
             ValueError: if p is not a contiguous vector of the right length and dtype.
         """
+        if p is not self._array:
+            self._array, self._other = self._other, self._array
+            self._views, self._views_of_other = self._views_of_other, self._views
         if p is not self._array:
             if p.shape != (N_PARAMETERS,) or p.dtype != self._dtype or not p.flags.c_contiguous:
                 raise ValueError(
@@ -161,24 +166,31 @@ def as_floats(name: str, value: ArrayLike, shape: tuple[int | str, ...]) -> Arra
         TypeError: for anything but real numbers.
         ValueError: for another shape, NaN or infinity.
     """
-    wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ValueError(f"{name}: expected shape {wanted}, got rows of unequal length") from None
+        raise ValueError(f"{name}: expected shape {_worded(shape)}, got rows of unequal length") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    fits = array.ndim == len(shape) and all(
-        have == want if isinstance(want, int) else have > 0
-        for have, want in zip(array.shape, shape, strict=True)
+    fits = array.shape == shape or (
+        array.ndim == len(shape)
+        and all(
+            have == want if isinstance(want, int) else have > 0
+            for have, want in zip(array.shape, shape, strict=True)
+        )
     )
     if not fits:
-        raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
+        raise ValueError(f"{name}: expected shape {_worded(shape)}, got {array.shape}")
     array = np.asarray(array, dtype=np.float64, order="C")
     if not np.isfinite(array).all():
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}: expected finite numbers, got {array[place]} at {list(place)}")
     return array
+
+
+def _worded(shape: tuple[int | str, ...]) -> str:
+    """Write a shape for a message."""
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
 def as_parameters(p: ArrayLike) -> Array:

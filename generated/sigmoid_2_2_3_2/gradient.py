@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 328095f4b356bc4b32e836d89df4eadd945b9e64cefdb77c41a1b583fdfdd594
+# bdb33485469066ed824124d31dc1a87ba7cd304022858015845504d0e832287e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 2-2-3-2."""
 
@@ -42,37 +42,36 @@ def backpropagate(
     """
     _, _, W3, _, W4, _ = weights
     a2, a3, a4 = activations
-    _, d4, d3, d2 = work
+    _, d4, d3, d2, one, n = work
     gW2, gb2, gW3, gb3, gW4, gb4 = gradient
-    n = Y.shape[0]
     # (1.1) delta[4]_ij = (1/N) s'(z[4]_ij) (a[4]_ij - y_ij); s' by (1.5)
-    np.subtract(a4, Y, out=d4)  # (1.1)
-    np.multiply(d4, a4, out=d4)  # (1.1)
-    np.subtract(1.0, a4, out=a4)  # (1.1)
-    np.multiply(d4, a4, out=d4)  # (1.1)
-    np.divide(d4, n, out=d4)  # (1.1)
+    np.subtract(a4, Y, d4)  # (1.1)
+    np.multiply(d4, a4, d4)  # (1.1)
+    np.subtract(one, a4, a4)  # (1.1)
+    np.multiply(d4, a4, d4)  # (1.1)
+    np.divide(d4, n, d4)  # (1.1)
     # (1.3) dCost/db[4]_j = sum_i delta[4]_ij
-    np.dot(ones, d4, out=gb4)  # (1.3)
+    np.dot(ones, d4, gb4)  # (1.3)
     # (1.4) dCost/dw[4]_jk = sum_i delta[4]_ij a[3]_ik
-    np.dot(d4.T, a3, out=gW4)  # (1.4)
+    np.dot(d4.T, a3, gW4)  # (1.4)
     # (1.2) delta[3]_ij = s'(z[3]_ij) sum_k w[4]_kj delta[4]_ik; s' by (1.5)
-    np.dot(d4, W4, out=d3)  # (1.2)
-    np.multiply(d3, a3, out=d3)  # (1.2)
-    np.subtract(1.0, a3, out=a3)  # (1.2)
-    np.multiply(d3, a3, out=d3)  # (1.2)
+    np.dot(d4, W4, d3)  # (1.2)
+    np.multiply(d3, a3, d3)  # (1.2)
+    np.subtract(one, a3, a3)  # (1.2)
+    np.multiply(d3, a3, d3)  # (1.2)
     # (1.3) dCost/db[3]_j = sum_i delta[3]_ij
-    np.dot(ones, d3, out=gb3)  # (1.3)
+    np.dot(ones, d3, gb3)  # (1.3)
     # (1.4) dCost/dw[3]_jk = sum_i delta[3]_ij a[2]_ik
-    np.dot(d3.T, a2, out=gW3)  # (1.4)
+    np.dot(d3.T, a2, gW3)  # (1.4)
     # (1.2) delta[2]_ij = s'(z[2]_ij) sum_k w[3]_kj delta[3]_ik; s' by (1.5)
-    np.dot(d3, W3, out=d2)  # (1.2)
-    np.multiply(d2, a2, out=d2)  # (1.2)
-    np.subtract(1.0, a2, out=a2)  # (1.2)
-    np.multiply(d2, a2, out=d2)  # (1.2)
+    np.dot(d3, W3, d2)  # (1.2)
+    np.multiply(d2, a2, d2)  # (1.2)
+    np.subtract(one, a2, a2)  # (1.2)
+    np.multiply(d2, a2, d2)  # (1.2)
     # (1.3) dCost/db[2]_j = sum_i delta[2]_ij
-    np.dot(ones, d2, out=gb2)  # (1.3)
+    np.dot(ones, d2, gb2)  # (1.3)
     # (1.4) dCost/dw[2]_jk = sum_i delta[2]_ij a[1]_ik
-    np.dot(d2.T, X, out=gW2)  # (1.4)
+    np.dot(d2.T, X, gW2)  # (1.4)
 
 
 class GradientWorkspace:
@@ -90,11 +89,16 @@ class GradientWorkspace:
             carve(memory[1], n_samples, 3),  # a3
             carve(memory[2], n_samples, 2),  # a4
         )
+        self.spare: Arrays = (
+            np.array(1.0, dtype),  # one
+        )
         self.work: Arrays = (
             carve(memory[3], n_samples, 2),  # t1
             carve(memory[3], n_samples, 2),  # d4
             carve(memory[2], n_samples, 3),  # d3
             carve(memory[3], n_samples, 2),  # d2
+            np.array(1.0, dtype),  # one
+            np.array(n_samples, dtype),  # n
         )
         self.cost_work: Arrays = (self.work[0],)
         self.g = np.empty(N_PARAMETERS, dtype)
@@ -107,7 +111,7 @@ class GradientWorkspace:
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
         weights, gradient = self.weights.of(p), self.blocks.of(g)
-        propagate(X, weights, self.activations)
+        propagate(X, weights, self.activations, self.spare)
         backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return g
 
@@ -118,7 +122,7 @@ class GradientWorkspace:
         g = self.g if out is None else out
         check_shapes(self.n_samples, X, Y)
         weights, gradient = self.weights.of(p), self.blocks.of(g)
-        propagate(X, weights, self.activations)
+        propagate(X, weights, self.activations, self.spare)
         cost = float(mean_cost(Y, self.activations, self.cost_work))
         backpropagate(X, Y, self.ones, weights, self.activations, self.work, gradient)
         return cost, g

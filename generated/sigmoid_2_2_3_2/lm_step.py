@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 328095f4b356bc4b32e836d89df4eadd945b9e64cefdb77c41a1b583fdfdd594
+# bdb33485469066ed824124d31dc1a87ba7cd304022858015845504d0e832287e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 2-2-3-2.
 
@@ -155,6 +155,9 @@ class JacobianWorkspace:
             carve(memory[1], n_samples, 3),  # a3
             carve(memory[2], n_samples, 2),  # a4
         )
+        self.spare: Arrays = (
+            np.array(1.0, dtype),  # one
+        )
         self.work: Arrays = (
             carve(memory[3], n_samples, 2, 2),  # d4
             carve(memory[4], n_samples, 2),  # t1
@@ -177,7 +180,7 @@ class JacobianWorkspace:
         """Return the Jacobian of F in p, (N 2, s)."""
         check_shapes(self.n_samples, X)
         weights = self.weights.of(p)
-        propagate(X, weights, self.activations)
+        propagate(X, weights, self.activations, self.spare)
         differentiate(X, weights, self.activations, self.work, self.rows)
         return self.J
 
@@ -185,7 +188,7 @@ class JacobianWorkspace:
         """Return the residual, (N 2,), and the Jacobian of F, (N 2, s)."""
         check_shapes(self.n_samples, X, Y)
         weights = self.weights.of(p)
-        propagate(X, weights, self.activations)
+        propagate(X, weights, self.activations, self.spare)
         subtract_output(Y, self.r.reshape(Y.shape), self.activations)
         differentiate(X, weights, self.activations, self.work, self.rows)
         return self.r, self.J

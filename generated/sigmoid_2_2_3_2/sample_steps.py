@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 328095f4b356bc4b32e836d89df4eadd945b9e64cefdb77c41a1b583fdfdd594
+# bdb33485469066ed824124d31dc1a87ba7cd304022858015845504d0e832287e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-2-3-2 on one sample at a time, in scalars.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# c860aaf2ae42f479e716d5696e4236b21c32d81aefdf553d5a737bfe3997860a
+# bd5b502db3f6d49f6f6e1c03c4568865d240a37f877f30aee0627d6704e14c80
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Symmetric systems (S + mu I) x = b for one S and b and many mu, with NumPy alone."""
 
@@ -29,6 +29,7 @@ class ShiftedSystem:
 
     def __init__(self) -> None:
         self.matrix: Array = np.empty((0, 0))
+        self.diagonal: Array = np.empty(0)  # a view of the matrix
         self.right: Array = np.empty(0)
         self.also: Array | None = None
         self.turned: Array | None = None  # V^T also
@@ -38,6 +39,7 @@ class ShiftedSystem:
     def at(self, S: Array, b: Array, also: Array | None = None) -> None:
         """Take float64 S (n, n), b and also (n,); all are kept, and S is as it was after every solution."""
         self.matrix, self.right, self.factorised, self.spectrum = S, b, 0, None
+        self.diagonal = np.einsum("ii->i", S)
         self.also, self.turned = also, None
 
     def solve(self, mu: float, factor: float = 0.0) -> Array | None:
@@ -66,7 +68,7 @@ class ShiftedSystem:
 
     def _by_factor(self, mu: float, right: Array) -> Array:
         self.factorised += 1
-        diagonal = np.einsum("ii->i", self.matrix)
+        diagonal = self.diagonal
         kept = diagonal.copy()
         diagonal += mu
         try:

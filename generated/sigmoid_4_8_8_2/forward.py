@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# c860aaf2ae42f479e716d5696e4236b21c32d81aefdf553d5a737bfe3997860a
+# bd5b502db3f6d49f6f6e1c03c4568865d240a37f877f30aee0627d6704e14c80
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-8-8-2, its cost and its residual."""
 
@@ -26,38 +26,39 @@ from .parameters import (
 )
 
 
-def propagate(X: Array, weights: Arrays, activations: Arrays) -> None:
+def propagate(X: Array, weights: Arrays, activations: Arrays, spare: Arrays) -> None:
     """Fill the activations a2, a3, ... (N, n_l), the last of which is F(X); nothing is checked."""
     W2, b2, W3, b3, W4, b4 = weights
     a2, a3, a4 = activations
+    (one,) = spare
     guard = 88.0 if a2.itemsize == 4 else 708.0  # exp overflows above
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.dot(X, W2.T, out=a2)  # (0.2)
-    np.add(a2, b2, out=a2)  # (0.2)
+    np.dot(X, W2.T, a2)  # (0.2)
+    np.add(a2, b2, a2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
-    np.negative(a2, out=a2)  # (0.3)
+    np.negative(a2, a2)  # (0.3)
     np.minimum(a2, guard, out=a2)  # (0.3)
-    np.exp(a2, out=a2)  # (0.3)
-    np.add(1.0, a2, out=a2)  # (0.3)
-    np.divide(1.0, a2, out=a2)  # (0.3)
+    np.exp(a2, a2)  # (0.3)
+    np.add(one, a2, a2)  # (0.3)
+    np.divide(one, a2, a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
-    np.dot(a2, W3.T, out=a3)  # (0.2)
-    np.add(a3, b3, out=a3)  # (0.2)
+    np.dot(a2, W3.T, a3)  # (0.2)
+    np.add(a3, b3, a3)  # (0.2)
     # (0.3) a[3]_ij = s(z[3]_ij)
-    np.negative(a3, out=a3)  # (0.3)
+    np.negative(a3, a3)  # (0.3)
     np.minimum(a3, guard, out=a3)  # (0.3)
-    np.exp(a3, out=a3)  # (0.3)
-    np.add(1.0, a3, out=a3)  # (0.3)
-    np.divide(1.0, a3, out=a3)  # (0.3)
+    np.exp(a3, a3)  # (0.3)
+    np.add(one, a3, a3)  # (0.3)
+    np.divide(one, a3, a3)  # (0.3)
     # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
-    np.dot(a3, W4.T, out=a4)  # (0.2)
-    np.add(a4, b4, out=a4)  # (0.2)
+    np.dot(a3, W4.T, a4)  # (0.2)
+    np.add(a4, b4, a4)  # (0.2)
     # (0.3) a[4]_ij = s(z[4]_ij)
-    np.negative(a4, out=a4)  # (0.3)
+    np.negative(a4, a4)  # (0.3)
     np.minimum(a4, guard, out=a4)  # (0.3)
-    np.exp(a4, out=a4)  # (0.3)
-    np.add(1.0, a4, out=a4)  # (0.3)
-    np.divide(1.0, a4, out=a4)  # (0.3)
+    np.exp(a4, a4)  # (0.3)
+    np.add(one, a4, a4)  # (0.3)
+    np.divide(one, a4, a4)  # (0.3)
 
 
 def mean_cost(Y: Array, activations: Arrays, work: Arrays) -> Any:
@@ -105,6 +106,9 @@ class ForwardWorkspace:
             carve(memory[1], n_samples, 8),  # a3
             carve(memory[0], n_samples, 2),  # a4
         )
+        self.spare: Arrays = (
+            np.array(1.0, dtype),  # one
+        )
         self.work: Arrays = (
             carve(memory[1], n_samples, 2),  # t1
         )
@@ -117,19 +121,19 @@ class ForwardWorkspace:
     def forward(self, p: Array, X: Array) -> Array:
         """Return F(X), (N, 2), a buffer of this workspace."""
         check_shapes(self.n_samples, X)
-        propagate(X, self.weights.of(p), self.activations)
+        propagate(X, self.weights.of(p), self.activations, self.spare)
         return self.activations[-1]
 
     def cost(self, p: Array, X: Array, Y: Array) -> float:
         """Return the cost, a number on the scale of (0.4)."""
         check_shapes(self.n_samples, X, Y)
-        propagate(X, self.weights.of(p), self.activations)
+        propagate(X, self.weights.of(p), self.activations, self.spare)
         return float(mean_cost(Y, self.activations, self.work))
 
     def sample_costs(self, p: Array, X: Array, Y: Array) -> Array:
         """Return the cost of every sample, (N,), a buffer of this workspace."""
         check_shapes(self.n_samples, X, Y)
-        propagate(X, self.weights.of(p), self.activations)
+        propagate(X, self.weights.of(p), self.activations, self.spare)
         sample_costs(Y, self.costs, self.activations, self.sample_work)
         return self.costs
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# c860aaf2ae42f479e716d5696e4236b21c32d81aefdf553d5a737bfe3997860a
+# bd5b502db3f6d49f6f6e1c03c4568865d240a37f877f30aee0627d6704e14c80
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -50,57 +50,54 @@ def gram_matrix(
     """
     _, _, W3, _, W4, _ = weights
     a2, a3, a4 = activations
-    t3, t4, d3, t5, t6, d2, t8 = work
-    Q4, t1, t2, Q3, t7, Q2, t9 = squares
+    s4, s3, d3, d2, s2, one = work
+    Q4, t1, t2, Q3, t3, Q2, t4 = squares
     scale2, scale3, scale4 = scales
     n = Y.shape[0]
     # (0.5) r_ic = y_ic - a[4]_ic
-    np.subtract(Y.T, a4.T, out=r)  # (0.5)
+    np.subtract(Y.T, a4.T, r)  # (0.5)
     # (5.3) Q[4]_icsd = delta_cd s'(z[4]_ic) s'(z[4]_sd) (scale_4^2 sum_k a[3]_ik a[3]_sk +
     #     scale_4^2); s' by (1.5)
     np.copyto(Q4, 0.0)  # (5.3)
     np.matmul(a3, a3.T, dtype=np.float64, out=t1)  # (5.3)
-    np.multiply(t1, scale4**2, out=t1)  # (5.3)
-    np.add(t1, scale4**2, out=t1)  # (5.3)
-    np.multiply(t1, a4.T[:, :, None], out=t2)  # (5.3)
-    np.multiply(t2, a4.T[:, None, :], out=t2)  # (5.3)
-    np.subtract(1.0, a4.T, out=t3)  # (5.3)
-    np.multiply(t2, t3[:, :, None], out=t2)  # (5.3)
-    np.subtract(1.0, a4.T, out=t4)  # (5.3)
-    np.multiply(t2, t4[:, None, :], out=t2)  # (5.3)
+    np.multiply(t1, scale4**2, t1)  # (5.3)
+    np.add(t1, scale4**2, t1)  # (5.3)
+    np.subtract(one, a4, s4)  # (5.3)
+    np.multiply(a4, s4, s4)  # (5.3)
+    np.multiply(t1, s4.T[:, :, None], t2)  # (5.3)
+    np.multiply(t2, s4.T[:, None, :], t2)  # (5.3)
     np.copyto(np.einsum("abad->abd", Q4), t2)  # (5.3)
     # (1.2) Delta[3]_icj = s'(z[3]_ij) s'(z[4]_ic) w[4]_cj; s' by (1.5)
-    np.multiply(a3, a4.T[:, :, None], out=d3)  # (1.2)
-    np.multiply(d3, W4[:, None, :], out=d3)  # (1.2)
-    np.subtract(1.0, a3, out=t5)  # (1.2)
-    np.multiply(d3, t5, out=d3)  # (1.2)
-    np.subtract(1.0, a4.T, out=t6)  # (1.2)
-    np.multiply(d3, t6[:, :, None], out=d3)  # (1.2)
+    np.subtract(one, a3, s3)  # (1.2)
+    np.multiply(a3, s3, s3)  # (1.2)
+    np.multiply(s3, s4.T[:, :, None], d3)  # (1.2)
+    np.multiply(d3, W4[:, None, :], d3)  # (1.2)
     # (5.3) Q[3]_icsd = (scale_3^2 sum_k a[2]_ik a[2]_sk + scale_3^2) sum_j Delta[3]_icj Delta[3]_sdj
     #     + Q[4]_icsd
     np.matmul(d3.reshape(-1, 8), d3.reshape(-1, 8).T, dtype=np.float64, out=Q3.reshape(2 * n, -1))  # (5.3)
-    np.matmul(a2, a2.T, dtype=np.float64, out=t7)  # (5.3)
-    np.multiply(t7, scale3**2, out=t7)  # (5.3)
-    np.add(t7, scale3**2, out=t7)  # (5.3)
-    np.multiply(Q3, t7[None, :, None, :], out=Q3)  # (5.3)
-    np.add(Q3, Q4, out=Q3)  # (5.3)
+    np.matmul(a2, a2.T, dtype=np.float64, out=t3)  # (5.3)
+    np.multiply(t3, scale3**2, t3)  # (5.3)
+    np.add(t3, scale3**2, t3)  # (5.3)
+    np.multiply(Q3, t3[None, :, None, :], Q3)  # (5.3)
+    np.add(Q3, Q4, Q3)  # (5.3)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) sum_k w[3]_kj Delta[3]_ick; s' by (1.5)
-    np.matmul(d3.reshape(-1, 8), W3, out=d2.reshape(-1, 8))  # (1.2)
-    np.multiply(d2, a2, out=d2)  # (1.2)
-    np.subtract(1.0, a2, out=t8)  # (1.2)
-    np.multiply(d2, t8, out=d2)  # (1.2)
+    np.dot(d3.reshape(-1, 8), W3, d2.reshape(-1, 8))  # (1.2)
+    np.subtract(one, a2, s2)  # (1.2)
+    np.multiply(a2, s2, s2)  # (1.2)
+    np.multiply(d2, s2, d2)  # (1.2)
     # (5.3) Q[2]_icsd = (scale_2^2 sum_k a[1]_ik a[1]_sk + scale_2^2) sum_j Delta[2]_icj Delta[2]_sdj
     #     + Q[3]_icsd
     np.matmul(d2.reshape(-1, 8), d2.reshape(-1, 8).T, dtype=np.float64, out=Q2.reshape(2 * n, -1))  # (5.3)
-    np.matmul(X, X.T, dtype=np.float64, out=t9)  # (5.3)
-    np.multiply(t9, scale2**2, out=t9)  # (5.3)
-    np.add(t9, scale2**2, out=t9)  # (5.3)
-    np.multiply(Q2, t9[None, :, None, :], out=Q2)  # (5.3)
-    np.add(Q2, Q3, out=Q2)  # (5.3)
+    np.matmul(X, X.T, dtype=np.float64, out=t4)  # (5.3)
+    np.multiply(t4, scale2**2, t4)  # (5.3)
+    np.add(t4, scale2**2, t4)  # (5.3)
+    np.multiply(Q2, t4[None, :, None, :], Q2)  # (5.3)
+    np.add(Q2, Q3, Q2)  # (5.3)
 
 
 def pull_back(
     X: Array,
+    ones: Array,
     v: Array,
     weights: Arrays,
     activations: Arrays,
@@ -112,35 +109,29 @@ def pull_back(
     u[l] (N, n_l) is the derivative of sum_ic v_ic F_ic in z[l].
     """
     _, _, W3, _, W4, _ = weights
-    a2, a3, a4 = activations
-    u4, t10, u3, t11, u2, t12 = work
+    a2, a3, _ = activations
+    s4, s3, s2, u4, u3, u2 = work
     hW2, hb2, hW3, hb3, hW4, hb4 = step
     # (1.1) epsilon[4]_ij = s'(z[4]_ij) v_ij; s' by (1.5)
-    np.multiply(a4, v.T, out=u4)  # (1.1)
-    np.subtract(1.0, a4, out=t10)  # (1.1)
-    np.multiply(u4, t10, out=u4)  # (1.1)
+    np.multiply(s4, v.T, u4)  # (1.1)
     # (1.3) dU/db[4]_j = sum_i epsilon[4]_ij
-    np.add.reduce(u4, axis=0, out=hb4)  # (1.3)
+    np.dot(ones, u4, hb4)  # (1.3)
     # (1.4) dU/dw[4]_jk = sum_i a[3]_ik epsilon[4]_ij
-    np.matmul(u4.T, a3, out=hW4)  # (1.4)
+    np.dot(u4.T, a3, hW4)  # (1.4)
     # (1.2) epsilon[3]_ij = s'(z[3]_ij) sum_k w[4]_kj epsilon[4]_ik; s' by (1.5)
-    np.matmul(u4, W4, out=u3)  # (1.2)
-    np.multiply(u3, a3, out=u3)  # (1.2)
-    np.subtract(1.0, a3, out=t11)  # (1.2)
-    np.multiply(u3, t11, out=u3)  # (1.2)
+    np.dot(u4, W4, u3)  # (1.2)
+    np.multiply(u3, s3, u3)  # (1.2)
     # (1.3) dU/db[3]_j = sum_i epsilon[3]_ij
-    np.add.reduce(u3, axis=0, out=hb3)  # (1.3)
+    np.dot(ones, u3, hb3)  # (1.3)
     # (1.4) dU/dw[3]_jk = sum_i a[2]_ik epsilon[3]_ij
-    np.matmul(u3.T, a2, out=hW3)  # (1.4)
+    np.dot(u3.T, a2, hW3)  # (1.4)
     # (1.2) epsilon[2]_ij = s'(z[2]_ij) sum_k w[3]_kj epsilon[3]_ik; s' by (1.5)
-    np.matmul(u3, W3, out=u2)  # (1.2)
-    np.multiply(u2, a2, out=u2)  # (1.2)
-    np.subtract(1.0, a2, out=t12)  # (1.2)
-    np.multiply(u2, t12, out=u2)  # (1.2)
+    np.dot(u3, W3, u2)  # (1.2)
+    np.multiply(u2, s2, u2)  # (1.2)
     # (1.3) dU/db[2]_j = sum_i epsilon[2]_ij
-    np.add.reduce(u2, axis=0, out=hb2)  # (1.3)
+    np.dot(ones, u2, hb2)  # (1.3)
     # (1.4) dU/dw[2]_jk = sum_i a[1]_ik epsilon[2]_ij
-    np.matmul(u2.T, X, out=hW2)  # (1.4)
+    np.dot(u2.T, X, hW2)  # (1.4)
 
 
 def predicted_decrease(r: Array, v: Array, mu: float) -> float:
@@ -250,7 +241,7 @@ class GramStep:
                 "expected 'identity', 'layer', or form='primal'"
             )
         self.n_samples = n_samples
-        memory = allocate(n_samples, (16, 16), dtype)
+        memory = allocate(n_samples, (2, 8, 16, 16, 8), dtype)
         kept = allocate(n_samples, (8, 8, 2), dtype)
         squares = allocate(n_samples * n_samples, (4, 1, 4), np.float64)
         self.activations: Arrays = (
@@ -258,31 +249,33 @@ class GramStep:
             carve(kept[1], n_samples, 8),  # a3
             carve(kept[2], n_samples, 2),  # a4
         )
+        self.spare: Arrays = (
+            np.array(1.0, dtype),  # one
+        )
         self.work: Arrays = (
-            carve(memory[0], 2, n_samples),  # t3
-            carve(memory[0], 2, n_samples),  # t4
-            carve(memory[0], 2, n_samples, 8),  # d3
-            carve(memory[1], n_samples, 8),  # t5
-            carve(memory[1], 2, n_samples),  # t6
-            carve(memory[1], 2, n_samples, 8),  # d2
-            carve(memory[0], n_samples, 8),  # t8
+            carve(memory[0], n_samples, 2),  # s4
+            carve(memory[1], n_samples, 8),  # s3
+            carve(memory[2], 2, n_samples, 8),  # d3
+            carve(memory[3], 2, n_samples, 8),  # d2
+            carve(memory[2], n_samples, 8),  # s2
+            np.array(1.0, dtype),  # one
         )
         self.back: Arrays = (
-            carve(memory[0], n_samples, 2),  # u4
-            carve(memory[1], n_samples, 2),  # t10
-            carve(memory[1], n_samples, 8),  # u3
-            carve(memory[0], n_samples, 8),  # t11
-            carve(memory[0], n_samples, 8),  # u2
-            carve(memory[1], n_samples, 8),  # t12
+            carve(memory[0], n_samples, 2),  # s4
+            carve(memory[1], n_samples, 8),  # s3
+            carve(memory[2], n_samples, 8),  # s2
+            carve(memory[3], n_samples, 2),  # u4
+            carve(memory[4], n_samples, 8),  # u3
+            carve(memory[3], n_samples, 8),  # u2
         )
         self.squares: Arrays = (
             carve(squares[0], 2, n_samples, 2, n_samples),  # Q4
             carve(squares[1], n_samples, n_samples),  # t1
             carve(squares[2], 2, n_samples, n_samples),  # t2
             carve(squares[2], 2, n_samples, 2, n_samples),  # Q3
-            carve(squares[1], n_samples, n_samples),  # t7
+            carve(squares[1], n_samples, n_samples),  # t3
             carve(squares[0], 2, n_samples, 2, n_samples),  # Q2
-            carve(squares[1], n_samples, n_samples),  # t9
+            carve(squares[1], n_samples, n_samples),  # t4
         )
         self.r = np.empty((2, n_samples))
         self.gram = self.squares[5].reshape(2 * n_samples, -1)
@@ -291,6 +284,7 @@ class GramStep:
         self.weights = Views(dtype)
         self.system = ShiftedSystem()
         self.tv = np.empty((2, n_samples))
+        self.ones = np.ones(n_samples, dtype)
         self.dtype = dtype
         self.scaling = LayerSquares(n_samples, dtype) if scaling == "layer" else None
         self.scales: tuple[float, ...] = ONES
@@ -298,6 +292,7 @@ class GramStep:
         self.decrease = 0.0
         self.ahead: Ahead | None = None
         self.downhill: Array | None = None
+        self.blocks: Arrays = ()  # of ``downhill``
         self.known = False  # whether ``downhill`` is the slope at this point
 
     def at(self, p: Array, X: Array, Y: Array, t: Array | None = None) -> None:
@@ -313,7 +308,7 @@ class GramStep:
             raise ValueError(f"ridge: expected 0 or form='primal' with scaling='layer', got {self.ridge!r}")
         self.p, self.X, self.t, self.known = p, X, t, False
         weights = self.weights.of(p)
-        propagate(X, weights, self.activations)
+        propagate(X, weights, self.activations, self.spare)
         if self.scaling is not None:
             self.scales = self.scaling.at(X, weights, self.activations, t)
         gram_matrix(X, Y, self.r, weights, self.activations, self.work, self.squares, self.scales)
@@ -340,7 +335,7 @@ class GramStep:
         if self.t is not None:
             weigh_vector(v, self.t, self.tv)
             v = self.tv
-        pull_back(self.X, v, weights, self.activations, self.back, blocks)
+        pull_back(self.X, self.ones, v, weights, self.activations, self.back, blocks)
 
     def slope(self) -> Array:
         """Return J^T t^2 r - ridge p, (s,), minus half of the objective's gradient at this point.
@@ -349,8 +344,9 @@ class GramStep:
         """
         if self.downhill is None:
             self.downhill = np.empty(N_PARAMETERS, self.dtype)
+            self.blocks = unpack(self.downhill)
         if not self.known:
-            self.pull(self.r, unpack(self.downhill))
+            self.pull(self.r, self.blocks)
             if self.ridge != 0.0:
                 slope_with_ridge(self.p, self.downhill, self.ridge)
             self.known = True

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# c860aaf2ae42f479e716d5696e4236b21c32d81aefdf553d5a737bfe3997860a
+# bd5b502db3f6d49f6f6e1c03c4568865d240a37f877f30aee0627d6704e14c80
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# c860aaf2ae42f479e716d5696e4236b21c32d81aefdf553d5a737bfe3997860a
+# bd5b502db3f6d49f6f6e1c03c4568865d240a37f877f30aee0627d6704e14c80
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2.
 
@@ -155,6 +155,9 @@ class JacobianWorkspace:
             carve(memory[1], n_samples, 8),  # a3
             carve(memory[2], n_samples, 2),  # a4
         )
+        self.spare: Arrays = (
+            np.array(1.0, dtype),  # one
+        )
         self.work: Arrays = (
             carve(memory[3], n_samples, 2, 2),  # d4
             carve(memory[4], n_samples, 2),  # t1
@@ -177,7 +180,7 @@ class JacobianWorkspace:
         """Return the Jacobian of F in p, (N 2, s)."""
         check_shapes(self.n_samples, X)
         weights = self.weights.of(p)
-        propagate(X, weights, self.activations)
+        propagate(X, weights, self.activations, self.spare)
         differentiate(X, weights, self.activations, self.work, self.rows)
         return self.J
 
@@ -185,7 +188,7 @@ class JacobianWorkspace:
         """Return the residual, (N 2,), and the Jacobian of F, (N 2, s)."""
         check_shapes(self.n_samples, X, Y)
         weights = self.weights.of(p)
-        propagate(X, weights, self.activations)
+        propagate(X, weights, self.activations, self.spare)
         subtract_output(Y, self.r.reshape(Y.shape), self.activations)
         differentiate(X, weights, self.activations, self.work, self.rows)
         return self.r, self.J
