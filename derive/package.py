@@ -253,8 +253,8 @@ def conventions(architecture: Architecture) -> list[str]:
 
 
 def _scalar_context(proof: Proof) -> dict[str, Any]:
-    assignments = descent_step(proof)
+    step = descent_step(proof)
     return {
-        "functions": math_functions(assignments),
-        **step_context(proof.architecture, assignments),
+        "functions": math_functions(step.assignments),
+        **step_context(proof.architecture, step),
     }

@@ -17,7 +17,7 @@ from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
 from derive.package import MAX_LISTED, conventions, wiring
 from derive.package_parts import INDENT, WIDTH
-from derive.package_scalar import printed, sample_names
+from derive.package_scalar import overflow, printed, sample_names
 from derive.printers.numpy import tuple_code
 from derive.printers.python import expression_code, math_functions
 from derive.printers.text import equation_text
@@ -68,7 +68,7 @@ def _context(proof: Proof) -> dict[str, Any]:
     functions, step = scalar_functions(proof), descent_step(proof)
     names = parameter_names(architecture)
     outside, inside = (sample_names(architecture, indent) for indent in (INDENT, 2 * INDENT))
-    everything = (*functions.forward, *functions.cost, *functions.gradient, *step)
+    everything = (*functions.forward, *functions.cost, *functions.gradient, *step.assignments)
     outputs = architecture.sizes[-1]
     blocks = [item.name for item in architecture.parameters]
     in_words = {N: Symbol("count")}
@@ -99,7 +99,8 @@ def _context(proof: Proof) -> dict[str, Any]:
         "forward": printed(functions.forward, INDENT),
         "cost": printed(functions.cost, 2 * INDENT),
         "gradient": printed(functions.gradient, 2 * INDENT),
-        "descend": printed(step, 2 * INDENT),
+        "descend": printed(step.assignments, 2 * INDENT),
+        **overflow(step),
     }
 
 

@@ -6,23 +6,32 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
+from sympy import Min, Symbol, exp
+
+from derive.activations import OVERFLOW_GUARD
 from derive.architecture import Architecture
 from derive.package_parts import INDENT, WIDTH
 from derive.printers.numpy import Block, comment, tuple_code
-from derive.printers.python import assignment_line
-from derive.program.scalar_functions import parameter_names
+from derive.printers.python import assignment_line, expression_code
+from derive.program.scalar_functions import DescentStep, parameter_names
 from derive.program.scalars import Assignment
 
 
-def step_context(architecture: Architecture, assignments: Sequence[Assignment]) -> dict[str, Any]:
+def step_context(architecture: Architecture, step: DescentStep) -> dict[str, Any]:
     """Return what the loop over samples of a descent step reads."""
     names = parameter_names(architecture)
     return {
-        "blocks": printed(assignments, 2 * INDENT),
+        "blocks": printed(step.assignments, 2 * INDENT),
+        **overflow(step),
         "unpack": tuple_code(names, INDENT, WIDTH - 15, bare=True),
         "pack": tuple_code(names, INDENT, WIDTH - 10),
         **sample_names(architecture, 2 * INDENT),
     }
+
+
+def overflow(step: DescentStep) -> dict[str, Any]:
+    """Return whether a step takes exp of what is not bounded, and the bounded one that it falls back on."""
+    return {"unbounded": step.unbounded, "bounded": expression_code(exp(Min(Symbol("u"), OVERFLOW_GUARD)))}
 
 
 def sample_names(architecture: Architecture, indent: int) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import importlib.util
+import random
 import re
 import subprocess
 import sys
@@ -244,6 +245,28 @@ def test_the_articles_steps_end_where_numpy_ends(net):
     net.sgd(p, XS, YS, eta=0.05, indices=order.tolist())
     wanted = sigmoid_2_2_3_2.sgd(P, X, Y, eta=0.05, indices=order, record_every=len(order)).p
     np.testing.assert_allclose(p, wanted, rtol=0, atol=1e-12)
+
+
+class AllBytes:
+    """Gives every byte once."""
+
+    def randbytes(self, most: int) -> bytes:
+        return bytes(range(most))
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 129, 255, 256])
+def test_few_samples_are_drawn_by_bytes_one_as_often_as_another(net, count):
+    drawn = list(net._drawing(AllBytes(), count)(256))
+    assert {drawn.count(k) for k in range(count)} == {256 // count}
+    assert len(drawn) == 256 // count * count
+
+
+@pytest.mark.parametrize("count", [3, 200, 257, 1000])
+def test_no_more_samples_are_drawn_than_asked_for_and_all_are_met(net, count):
+    draw = net._drawing(random.Random(1), count)
+    blocks = [list(draw(50)) for _ in range(600)]
+    assert max(map(len, blocks)) <= 50
+    assert set().union(*blocks) == set(range(count))
 
 
 def test_training_lowers_the_cost_and_a_seed_repeats_it(net):

@@ -77,6 +77,13 @@ MUTANTS = [
     ("article", "_gradient", "gb4_1 = gb4_1 + d4_1", "gb4_2 = gb4_2 + d4_2"),
     ("article", "_gradient", "gW4_1_1,\n        gW4_1_2", "gW4_1_2,\n        gW4_1_1"),
     ("article", "_gradient", "in zip(X, Y, strict=True)", "in zip(Y, X, strict=True)"),
+    ("article", "_descend", "a2_1 = t1/(t1 + 1.0)", "a2_1 = t1/(t1 - 1.0)"),
+    ("article", "_descend", "a2_1 = t1/(t1 + 1.0)", "a2_1 = 1.0/(t1 + 1.0)"),
+    ("article", "_descend", "a2_1 = t1/(t1 + 1.0)", "a2_2 = t1/(t1 + 1.0)"),
+    ("article", "_descend", "t3 = exp(W3_1_1*a2_1", "t3 = exp(-W3_1_1*a2_1"),
+    ("article", "_descend", "t3 = exp(W3_1_1*a2_1", "t3 = exp(W3_1_1*a2_2"),
+    ("article", "_descend", "t3 = exp(", "exp = exp("),
+    ("article", "_descend", "t3 = exp(", "t3 = abs("),
     ("article", "_descend", "d2_1 = a2_1*(1.0 - a2_1)", "d2_1 = a2_1*(1.0 - a2_2)"),
     ("article", "_descend", "b3_2 = b3_2 - d3_2", "b3_2 = b3_2 + d3_2"),
     ("article", "_descend", "        b3_2 = b3_2 - d3_2  # (1.3, 3.1)\n", ""),
@@ -116,6 +123,11 @@ def test_a_wrong_character_of_mathematics_is_found(kind, function, right, wrong,
     assert function not in [item.name for item in found.proved]
 
 
+FIRST_OF_STEP = """        t1 = exp(W2_1_1*X_1 + W2_1_2*X_2 + b2_1)  # (0.2, 0.3)
+        a2_1 = t1/(t1 + 1.0)  # (0.2, 0.3)
+"""
+
+
 def test_lines_that_change_what_comes_next_are_found(cases):
     proof, text = cases["article"]
     line = "        z2_1 = W2_1_1*X_1 + W2_1_2*X_2 + b2_1  # (0.2)\n"
@@ -128,7 +140,9 @@ def test_lines_that_change_what_comes_next_are_found(cases):
         "        W2_1_1 += 1.0\n",
     ):
         for function in ("_cost", "_gradient", "_descend"):
-            found = report(proof, mutated(text, function, line, line + added), text)
+            before = FIRST_OF_STEP if function == "_descend" else line
+            after = before + added
+            found = report(proof, mutated(text, function, before, after), text)
             assert function not in [item.name for item in found.proved], (function, added)
 
 
@@ -136,9 +150,12 @@ def test_what_stands_around_the_functions_must_be_as_generated(cases):
     proof, text = cases["article"]
     for right, wrong in (
         ("from math import exp, inf", "from math import expm1 as exp, inf"),
+        ("_descend(p, X, Y, rows, eta, exp)", "_descend(p, X, Y, rows, eta, abs)"),
+        ("_descend(p, X, Y, rows, eta, _bounded_exp)", "_descend(p, Y, X, rows, eta, _bounded_exp)"),
+        ("    return exp(u if u < 708.0 else 708.0)", "    return exp(u if u < 707.0 else 707.0)"),
         ("if found <= 0.0:", "if found < 0.0:"),
         ("def _gradient(p: Numbers, X: Rows, Y: Rows)", "def _gradient(p: Numbers, Y: Rows, X: Rows)"),
-        ("        left -= len(drawn)\n", "        left -= 2*len(drawn)\n"),
+        ("            left -= len(drawn)\n", "            left -= 2*len(drawn)\n"),
         ("    p[:] = moved\n", "    p[:] = moved[::-1]\n"),
         ("N_INPUTS = 2\n", "N_INPUTS = 2\nexp = abs\n"),
         ("    raise SystemExit(main())\n", "    raise SystemExit(0)\n"),

@@ -73,7 +73,7 @@ def test_the_names_that_move_are_found() -> None:
 @pytest.mark.parametrize("activation", ["silu", "gelu", "softplus"])
 def test_the_slope_of_an_activation_takes_no_exponential_that_the_forward_pass_had(activation: str) -> None:
     proof = prove(Architecture.parse(f"1-1:{activation}-1:linear"), brute_force=False)
-    code = [assignment_line(item) for item in descent_step(proof)]
+    code = [assignment_line(item) for item in descent_step(proof).assignments]
     arguments = [line[line.index("exp(") :] for line in code if "exp(" in line]
     assert len(arguments) == len(set(arguments))
     names = [line.split(" = ")[0] for line in code]

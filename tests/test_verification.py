@@ -69,7 +69,7 @@ def test_every_equation_is_found_in_the_code() -> None:
     )
     assert by_name["solve_primal"].numbers == ("2.1", "2.2", "2.3", "2.4")
     assert by_name["solve_dual"].numbers == ("2.4", "2.5", "2.6", "2.7")
-    assert "1.3, 3.1" in by_name["sample_steps"].numbers
+    assert "1.3, 3.1" in by_name["_descend"].numbers
     assert by_name["descend"].numbers == ("3.1",)
 
 
@@ -132,9 +132,9 @@ BROKEN = [
     ("lm_step.py", "np.add(h, p)", "np.subtract(h, p)", "2.4"),
     ("lm_step.py", 'np.einsum("aa->a", G), mu', 'np.einsum("aa->a", G), 2*mu', "2.5"),
     ("train.py", "np.multiply(g, eta, out=g)", "np.divide(g, eta, out=g)", "3.1"),
-    ("sample_steps.py", "W3_2_1*a2_1 + W3_2_2*a2_2", "W3_2_1*a2_1 + W3_2_2*a2_1", "0.2"),
+    ("sample_steps.py", "W3_2_1*a2_1 + W3_2_2*a2_2", "W3_2_1*a2_1 + W3_2_2*a2_1", "0.2, 0.3"),
     ("sample_steps.py", "W3_1_1 = W3_1_1 - a2_1*d3_1", "W3_1_1 = W3_1_1 + a2_1*d3_1", "1.4, 3.1"),
-    ("sample_steps.py", "-z2_1 if z2_1 > -708.0", "-z2_1 if z2_1 > 708.0", "0.3"),
+    ("sample_steps.py", "a2_1 = t1/(t1 + 1.0)", "a2_1 = 1.0/(t1 + 1.0)", "0.2, 0.3"),
 ]
 
 

@@ -210,7 +210,9 @@ def test_every_mutant_of_memory_and_frames_that_changes_a_number_is_refused(tmp_
 
 @pytest.mark.slow
 def test_every_mutant_of_the_scalar_step_is_refused(tmp_path: Path) -> None:
-    count = examined("2-2-3-2", {"sample_steps.py": ("sample_steps",)}, 1009, tmp_path)
+    count = examined(
+        "2-2-3-2", {"sample_steps.py": ("sample_steps", "_bounded_exp", "_descend")}, 1009, tmp_path
+    )
     assert count["refused"] > 0.9 * count["mutants"] > 5, count
 
 

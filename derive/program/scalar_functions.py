@@ -17,6 +17,7 @@ from derive.program.loops import is_partial, of_one_sample
 from derive.program.lowering import Computed, plainly
 from derive.program.routines import computed, forward_equations
 from derive.program.sample_loops import TOTAL, require_same_deltas, sample_cost
+from derive.program.scalar_exponentials import of_weighted_inputs, without_guards
 from derive.program.scalar_passes import name_common, without_unread
 from derive.program.scalars import Assignment, step_equation, write_out
 from derive.proof import Proof
@@ -36,7 +37,15 @@ class ScalarFunctions:
     gradient: tuple[Assignment, ...]
 
 
-def descent_step(proof: Proof) -> tuple[Assignment, ...]:
+@dataclass(frozen=True)
+class DescentStep:
+    """The assignments of a step; ``unbounded`` if they take exp of what is not bounded, which may raise."""
+
+    assignments: tuple[Assignment, ...]
+    unbounded: bool
+
+
+def descent_step(proof: Proof) -> DescentStep:
     """Return one step p -> p - eta grad C_i(p) as scalar assignments.
 
     Raises:
@@ -47,7 +56,9 @@ def descent_step(proof: Proof) -> tuple[Assignment, ...]:
     deltas = [computed(proof.network, one) for one in equations if not is_partial(one)]
     updates = [plainly(step_equation(one)) for one in equations if is_partial(one)]
     code = _entries(proof, [*forward_equations(proof.network), *deltas, *updates])
-    return name_common(without_unread(code, parameter_names(proof.architecture)))
+    code = list(without_unread(code, parameter_names(proof.architecture)))
+    free = list(without_guards(code))
+    return DescentStep(of_weighted_inputs(name_common(free)), free != code)
 
 
 def scalar_functions(proof: Proof) -> ScalarFunctions:

@@ -70,6 +70,7 @@ class Knowledge:
         self._by_heads: dict[tuple[str, Group, frozenset[Any]], list[Known]] = {}
         self._reached: dict[tuple[Expr, ...], frozenset[object]] = {}
         self._by_letter: dict[Expr, Known] = {}
+        self._forms: dict[Expr, list[Known]] = {}
         self._unfolding: dict[Indexed, Expr] = {}
         self._aliases: dict[tuple[Expr, ...], Known] = {}
         self._keys: dict[Expr, str] = {}
@@ -96,6 +97,16 @@ class Knowledge:
             self._reached.clear()
             self._unfolding.clear()
 
+    def add_form(self, item: Known) -> None:
+        """Make another right-hand side known for a letter that has an equation."""
+        self._items.append(item)
+        self._candidates.clear()
+        self._forms.setdefault(item.letter, []).append(item)
+
+    def all(self) -> list[Known]:
+        """Return the equations, one for each letter."""
+        return list(self._by_letter.values())
+
     def of(self, letter: Expr) -> Known:
         """Return the equation for a letter."""
         return self._by_letter[letter]
@@ -116,7 +127,7 @@ class Knowledge:
             found = [item for item in self._possible(held) if self.key(item.right) == self.key(held.expr)]
             letter = self._by_letter.get(held.expr)
             if letter is not None and letter.leaves == held.leaves and letter not in found:
-                found.append(letter)
+                found += [letter, *self._forms.get(held.expr, ())]
             self._found[asked] = tuple(found)
         return self._found[asked]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from derive.package_python import file_name, render, require_small
 from derive.proof import Proof, prove
+from derive.verification.caught_exp import takes_exp
 from derive.verification.expected import Knowledge
 from derive.verification.frame import Frame, compared, frame
 from derive.verification.interpreter import Interpreter
@@ -23,6 +24,7 @@ from derive.verification.scalar_equations import (
     forward_knowledge,
     gradient_knowledge,
     scalar_knowledge,
+    unbounded_knowledge,
 )
 from derive.verification.scalars import (
     check_cost,
@@ -71,7 +73,8 @@ class _Reader:
             return run
 
         def descend() -> Interpreter:
-            run = self.run(scalar_knowledge(proof))
+            knowledge = unbounded_knowledge if takes_exp(self.source) else scalar_knowledge
+            run = self.run(knowledge(proof))
             check_descent(run, proof, file, "_descend", "p")
             return run
 

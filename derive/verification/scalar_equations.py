@@ -16,6 +16,7 @@ from derive.quantities import Index, N, Partial, eta, omega
 from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient
 from derive.theorems.levenberg_marquardt import p_old
+from derive.verification.caught_exp import weighted_inputs, without_guards
 from derive.verification.expected import Knowledge, Known
 from derive.verification.functions import Largest, Maximum, over
 from derive.verification.spelling import as_code, constant
@@ -39,6 +40,17 @@ def scalar_knowledge(proof: Proof) -> Knowledge:
             number = f"{item.equation.number}, {update.number}"
             for letter, right in _entries(proof, parameter, update.rhs.xreplace(slope)):
                 knowledge.add(Known(number, moved(letter), right, ()))
+    return knowledge
+
+
+def unbounded_knowledge(proof: Proof) -> Knowledge:
+    """Return the same for a step that is handed exp, and so has no guards."""
+    knowledge = scalar_knowledge(proof)
+    items = knowledge.all()
+    inputs = weighted_inputs(items)
+    for item in items:
+        for other in without_guards(item, inputs):
+            knowledge.add_form(other)
     return knowledge
 
 

@@ -16,8 +16,9 @@ from sympy import Expr, Integer
 from derive.proof import Proof
 from derive.quantities import N, a, eta, y
 from derive.verification.blocks import Group
+from derive.verification.caught_exp import STEP, check_around, takes_exp
 from derive.verification.interpreter import Interpreter
-from derive.verification.objects import Frame, Function, Located, Trace
+from derive.verification.objects import Dotted, Frame, Function, Located, Trace
 from derive.verification.scalar_equations import I, moved, parameter_letters, summed
 from derive.verification.values import Refusal
 
@@ -136,7 +137,10 @@ def check_sample_steps(run: Interpreter, proof: Proof) -> None:
     Raises:
         Refusal, Located: if a statement is not what it should be.
     """
-    check_descent(run, proof, "sample_steps.py", "sample_steps", "p.tolist()")
+    handed = takes_exp(run.sources["sample_steps.py"])
+    if handed:
+        check_around(run, "sample_steps.py")
+    check_descent(run, proof, "sample_steps.py", STEP if handed else "sample_steps", "p.tolist()")
 
 
 def check_descent(run: Interpreter, proof: Proof, file: str, name: str, unpacking: str) -> None:
@@ -145,11 +149,13 @@ def check_descent(run: Interpreter, proof: Proof, file: str, name: str, unpackin
     Raises:
         Refusal, Located: if a statement is not what it should be.
     """
-    read = ScalarFunction(run, proof, run.function(file, name), ["p", "X", "Y", "rows", "eta"])
+    handed = ["exp"] if takes_exp(run.sources[file]) else []
+    read = ScalarFunction(run, proof, run.function(file, name), ["p", "X", "Y", "rows", "eta", *handed])
     _expect(len(read.body) == 3, f"{name} has another form than is known")
     _, loop, pack = read.body
     names = read.parameters(unpacking, fixed=False)
     read.know(loop, "eta", eta)
+    read.frame.names |= {each: Dotted("math.exp") for each in handed}
     inner = read.loop(loop, ROWS, ["X[k]", "Y[k]"])
     read.compute(inner, dict(zip(names, parameter_letters(proof), strict=True)))
     match pack:

@@ -19,6 +19,7 @@ from derive.special import definite_source, general_source
 from derive.special import source as special_source
 from derive.theorems.descent import descent_update
 from derive.verification.acceleration import AccelerationEntries
+from derive.verification.caught_exp import takes_exp
 from derive.verification.curved_runs import curved_runs, needed_files
 from derive.verification.entries import Entries
 from derive.verification.expected import Knowledge, array_equations
@@ -29,7 +30,7 @@ from derive.verification.objects import Located, Skipped, Trace
 from derive.verification.report import Finding, Proved, Report
 from derive.verification.robust import FILE as ROBUST
 from derive.verification.robust import robust_runs
-from derive.verification.scalar_equations import scalar_knowledge
+from derive.verification.scalar_equations import scalar_knowledge, unbounded_knowledge
 from derive.verification.scalars import check_sample_steps
 from derive.verification.scope import UNPROVED, functions
 from derive.verification.source import Source, SourceError, Sources, read_source
@@ -67,6 +68,13 @@ class Verifier:
         if self.proof.architecture.n_parameters > MAX_SCALARS:
             raise Refusal(f"expected no scalar step for more than {MAX_SCALARS} parameters")
         return scalar_knowledge(self.proof)
+
+    @cached_property
+    def unbounded(self) -> Knowledge:
+        """The same for a step that is handed exp."""
+        if self.proof.architecture.n_parameters > MAX_SCALARS:
+            raise Refusal(f"expected no scalar step for more than {MAX_SCALARS} parameters")
+        return unbounded_knowledge(self.proof)
 
     def verify(self, files: Mapping[str, str]) -> Report:
         """Return what is proved of some files, and what is wrong with them; nothing is run.
@@ -156,7 +164,8 @@ def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> R
     if "sample_steps.py" in sources:
 
         def steps() -> None:
-            runs.append(Interpreter(sources, verifier.scalars))
+            handed = takes_exp(sources["sample_steps.py"])
+            runs.append(Interpreter(sources, verifier.unbounded if handed else verifier.scalars))
             check_sample_steps(runs[-1], proof)
 
         _attempt(findings, sources, "sample_steps.py", "sample_steps", steps)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 477b7af0e42b5c8b11b3ac49e59fef5be8917c2e1e596aa6f29b161b012d1b8b
+# 7ce63989c7913845bc6dbb22a5bcf2533d7b62648f116d92b7a55f359b321e41
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

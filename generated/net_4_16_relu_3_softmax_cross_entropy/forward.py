@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 4a1ff23253c5b5acab88940772f2921f6b73b92db2cec24a4979db92c727926e
+# d023bbdbf5ff7ecdaba4666b614e9cc4acb11f447b448b9168719013fbad722e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 4-16:relu-3:softmax with cross-entropy, its cost and its residual."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 426bb7e470a625d3311dcf104d02a826403ff426274586fe075b697d98bbf339
+# bdb33485469066ed824124d31dc1a87ba7cd304022858015845504d0e832287e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 

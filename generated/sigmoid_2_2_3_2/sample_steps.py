@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 426bb7e470a625d3311dcf104d02a826403ff426274586fe075b697d98bbf339
+# bdb33485469066ed824124d31dc1a87ba7cd304022858015845504d0e832287e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-2-3-2 on one sample at a time, in scalars.
 
@@ -12,7 +12,7 @@ written out; only ``math`` is used inside the loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import exp
 
 from .parameters import Array
@@ -20,8 +20,21 @@ from .parameters import Array
 Rows = Sequence[Sequence[float]]
 
 
-def sample_steps(p: Array, X: Rows, Y: Rows, rows: Iterable[int], eta: float) -> None:
+def sample_steps(p: Array, X: Rows, Y: Rows, rows: Sequence[int], eta: float) -> None:
     """Move p in place by one descent step for each number of a row of X and Y, in their order."""
+    try:
+        _descend(p, X, Y, rows, eta, exp)
+    except OverflowError:  # p is as it was
+        _descend(p, X, Y, rows, eta, _bounded_exp)
+
+
+def _bounded_exp(u: float) -> float:
+    return exp(u if u < 708.0 else 708.0)
+
+
+def _descend(
+    p: Array, X: Rows, Y: Rows, rows: Iterable[int], eta: float, exp: Callable[[float], float]
+) -> None:
     (
         W2_1_1,
         W2_1_2,
@@ -50,26 +63,23 @@ def sample_steps(p: Array, X: Rows, Y: Rows, rows: Iterable[int], eta: float) ->
     for k in rows:
         X_1, X_2 = X[k]
         Y_1, Y_2 = Y[k]
-        # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-        z2_1 = W2_1_1*X_1 + W2_1_2*X_2 + b2_1  # (0.2)
-        z2_2 = W2_2_1*X_1 + W2_2_2*X_2 + b2_2  # (0.2)
-        # (0.3) a[2]_ij = s(z[2]_ij)
-        a2_1 = 1.0/(exp(-z2_1 if z2_1 > -708.0 else 708.0) + 1.0)  # (0.3)
-        a2_2 = 1.0/(exp(-z2_2 if z2_2 > -708.0 else 708.0) + 1.0)  # (0.3)
-        # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
-        z3_1 = W3_1_1*a2_1 + W3_1_2*a2_2 + b3_1  # (0.2)
-        z3_2 = W3_2_1*a2_1 + W3_2_2*a2_2 + b3_2  # (0.2)
-        z3_3 = W3_3_1*a2_1 + W3_3_2*a2_2 + b3_3  # (0.2)
-        # (0.3) a[3]_ij = s(z[3]_ij)
-        a3_1 = 1.0/(exp(-z3_1 if z3_1 > -708.0 else 708.0) + 1.0)  # (0.3)
-        a3_2 = 1.0/(exp(-z3_2 if z3_2 > -708.0 else 708.0) + 1.0)  # (0.3)
-        a3_3 = 1.0/(exp(-z3_3 if z3_3 > -708.0 else 708.0) + 1.0)  # (0.3)
-        # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
-        z4_1 = W4_1_1*a3_1 + W4_1_2*a3_2 + W4_1_3*a3_3 + b4_1  # (0.2)
-        z4_2 = W4_2_1*a3_1 + W4_2_2*a3_2 + W4_2_3*a3_3 + b4_2  # (0.2)
-        # (0.3) a[4]_ij = s(z[4]_ij)
-        a4_1 = 1.0/(exp(-z4_1 if z4_1 > -708.0 else 708.0) + 1.0)  # (0.3)
-        a4_2 = 1.0/(exp(-z4_2 if z4_2 > -708.0 else 708.0) + 1.0)  # (0.3)
+        # (0.2, 0.3) a[2]_ij = s(sum_k w[2]_jk a[1]_ik + b[2]_j)
+        t1 = exp(W2_1_1*X_1 + W2_1_2*X_2 + b2_1)  # (0.2, 0.3)
+        a2_1 = t1/(t1 + 1.0)  # (0.2, 0.3)
+        t2 = exp(W2_2_1*X_1 + W2_2_2*X_2 + b2_2)  # (0.2, 0.3)
+        a2_2 = t2/(t2 + 1.0)  # (0.2, 0.3)
+        # (0.2, 0.3) a[3]_ij = s(sum_k w[3]_jk a[2]_ik + b[3]_j)
+        t3 = exp(W3_1_1*a2_1 + W3_1_2*a2_2 + b3_1)  # (0.2, 0.3)
+        a3_1 = t3/(t3 + 1.0)  # (0.2, 0.3)
+        t4 = exp(W3_2_1*a2_1 + W3_2_2*a2_2 + b3_2)  # (0.2, 0.3)
+        a3_2 = t4/(t4 + 1.0)  # (0.2, 0.3)
+        t5 = exp(W3_3_1*a2_1 + W3_3_2*a2_2 + b3_3)  # (0.2, 0.3)
+        a3_3 = t5/(t5 + 1.0)  # (0.2, 0.3)
+        # (0.2, 0.3) a[4]_ij = s(sum_k w[4]_jk a[3]_ik + b[4]_j)
+        t6 = exp(W4_1_1*a3_1 + W4_1_2*a3_2 + W4_1_3*a3_3 + b4_1)  # (0.2, 0.3)
+        a4_1 = t6/(t6 + 1.0)  # (0.2, 0.3)
+        t7 = exp(W4_2_1*a3_1 + W4_2_2*a3_2 + W4_2_3*a3_3 + b4_2)  # (0.2, 0.3)
+        a4_2 = t7/(t7 + 1.0)  # (0.2, 0.3)
         # (1.1) delta[4]_ij = eta s'(z[4]_ij) (a[4]_ij - y_ij); s' by (1.5)
         d4_1 = a4_1*eta*(1.0 - a4_1)*(a4_1 - Y_1)  # (1.1)
         d4_2 = a4_2*eta*(1.0 - a4_2)*(a4_2 - Y_2)  # (1.1)

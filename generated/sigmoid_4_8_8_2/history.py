@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 7616ea0dd210bb40ada930f3b1bc4527b1b1ad6484826b674d220d8e7aec6ddf
+# bd5b502db3f6d49f6f6e1c03c4568865d240a37f877f30aee0627d6704e14c80
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
