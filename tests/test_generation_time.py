@@ -121,6 +121,8 @@ def test_the_work_grows_no_faster_than_the_depth(work: Counter[str], monkeypatch
     assert set(once) == set(twice) >= {"terms flattened", "normal forms of values", "statements", *PRINTING}
     for what, count in once.items():
         assert twice[what] < 2.1 * count, what
+    assert twice["statements"] == once["statements"]  # what is alike from layer to layer is read once
+    assert twice["normal forms of values"] < 1.5 * once["normal forms of values"]
 
 
 def test_what_holds_at_any_layer_is_derived_and_replayed_once(work: Counter[str]) -> None:
