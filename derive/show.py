@@ -13,8 +13,7 @@ from derive.architecture import Architecture
 from derive.calculus.derivation import Derivation
 from derive.costs import SOFTMAX
 from derive.describe import describe, text_drawing
-from derive.equation import Equation
-from derive.network import Network, sample_cost
+from derive.network import Network
 from derive.numbered import forward_equations, objective_equations
 from derive.numbering import OWN, Numbering
 from derive.own_cost import cost as cost_of
@@ -47,11 +46,9 @@ def show_theorem(console: Console, network: Network, numbering: Numbering = OWN)
     """Print the statement of Lemma 1 as it was derived, for a network without an architecture."""
     spell = spelling(console)
     width = 6 if numbering.foreign else 5
-    sample = sample_cost()
-    cost = Equation("", "sample cost", sample.symbol, sample.define(network))
     console.print("[bold]Lemma 1[/bold] (Higham & Higham). Let", highlight=False)
-    for equation in (*forward_equations(network), cost, objective_equations()[-1]):
-        number = f"({numbering.number(equation.number)})" if equation.number else ""
+    for equation in (*forward_equations(network), *objective_equations(network)[-2:]):
+        number = f"({numbering.number(equation.number)})"
         console.print(escape(f"  {number:{width}s}  {spell.equation(equation)}"), highlight=False)
     console.print("Then")
     for derived in derive_in_general(network=network):

@@ -68,6 +68,14 @@ def test_a_terminal_without_greek_gets_ascii():
     assert "delta[l]_ij = s'(z[l]_ij) sum_k w[l+1]_kj delta[l+1]_ik" in done.stdout
 
 
+def test_prove_states_the_cost_that_was_chosen_and_no_other(monkeypatch, capsys):
+    assert run(monkeypatch, "prove", "2-3-2", "--cost", "huber") == 0
+    stated = capsys.readouterr().out.partition("Then")[0]
+    assert stated.count("C_i = ") == 1
+    assert "(0.7)  C_i = ∑_j ℓ(y_ij, a[L]_ij)" in stated
+    assert "(0.6)  δ[l]_ij = ∂C_i/∂z[l]_ij" in stated
+
+
 def test_prove_says_what_it_did_not_decide(monkeypatch, capsys):
     assert run(monkeypatch, "prove", "50-100-100-10") == 0
     assert "not decided" in capsys.readouterr().out
