@@ -26,7 +26,8 @@ def generate(
             "--with",
             metavar="LIST",
             help="Further modules, joined by commas: input-jacobian, products (J v, J^T U and J as an "
-            "operator), hessian, gauss-newton, matrix-free (Levenberg-Marquardt steps without any matrix).",
+            "operator), hessian, gauss-newton, matrix-free (Levenberg-Marquardt steps without any matrix), "
+            "acceleration (geodesic, of such steps).",
         ),
     ] = None,
     target: Annotated[

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from derive import cli
+from derive.extras import EXTRAS
 from derive.theorems import catalogue
 
 
@@ -243,6 +244,22 @@ def test_version_and_help_answer(monkeypatch, capsys):
     for command in ("prove", "check", "latex", "page", "notebook", "theorems", "generate", "demo"):
         assert run(monkeypatch, command, "--help") == 0
         assert "Example" in capsys.readouterr().out
+
+
+def test_help_of_generate_names_every_further_module(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "400")
+    assert run(monkeypatch, "generate", "--help") == 0
+    said = capsys.readouterr().out
+    assert [name for name in EXTRAS if name not in said] == []
+
+
+def test_verify_takes_a_folder_without_a_package_for_none(monkeypatch, capsys, tmp_path):
+    assert run(monkeypatch, "generate", "1-1", "--target", "python", "-o", str(tmp_path)) == 0
+    capsys.readouterr()
+    assert run(monkeypatch, "verify", str(tmp_path)) == 2
+    said = capsys.readouterr().err
+    assert "got no file of one" in said
+    assert said.count("\n") == 1
 
 
 def test_the_module_runs_as_the_command():

@@ -263,6 +263,11 @@ def read_package(directory: Path) -> dict[str, str]:
     files = read_files(directory, ("*.py",))
     if not files:
         raise UserError(f"expected a generated package in {directory}, got no Python file")
+    if not any(name in files for name in NEEDED):
+        raise UserError(
+            f"expected a generated package in {directory}, got no file of one; name its folder, or a file "
+            "of --target python itself"
+        )
     return files
 
 
