@@ -130,6 +130,34 @@ def test_a_loss_without_a_name_here_is_refused() -> None:
         net.levenberg_marquardt(P, X, Y, loss="arctan")
 
 
+# -- what is no sample, validation or state --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "X", "Y"), [("X", 1e39 * X, Y), ("Y", X, 1e39 * Y)])
+def test_samples_beyond_float32_are_refused_and_not_made_infinite(name: str, X: Any, Y: Any) -> None:
+    message = rf"^{name}: expected numbers that float32 holds, got a larger one$"
+    with pytest.raises(ValueError, match=message):
+        net.levenberg_marquardt(P, X, Y, dtype=np.float32)
+    with pytest.raises(ValueError, match=message):
+        net.levenberg_marquardt_batches(P, X, Y, batch=10, dtype=np.float32)
+    assert np.isfinite(net.levenberg_marquardt(P, X, Y, steps=1).cost)  # float64 holds them
+    with pytest.raises(ValueError, match=r"^p: expected numbers that float32 holds"):
+        net.levenberg_marquardt(np.full_like(P, 1e39), X / 1e39, Y, dtype=np.float32)
+
+
+def test_a_result_in_the_place_of_its_state_is_refused_in_one_line() -> None:
+    result = net.levenberg_marquardt(P, X, Y, steps=2)
+    with pytest.raises(ValueError, match=r"^resume: expected the state of a result, got TrainingResult$"):
+        net.levenberg_marquardt(P, X, Y, resume=result)
+    with pytest.raises(ValueError, match=r"^resume: expected records of 8 numbers, got \(2,\)$"):
+        net.levenberg_marquardt(P, X, Y, resume={**result.state, "history": np.ones(2)})
+
+
+def test_a_validation_of_one_part_is_refused_by_how_many_there_are() -> None:
+    with pytest.raises(ValueError, match=r"^validation: expected a pair \(X, Y\), got tuple of 1$"):
+        net.levenberg_marquardt(P, X, Y, validation=(X,))
+
+
 # -- memory ----------------------------------------------------------------------------------------------
 
 

@@ -47,6 +47,7 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("levenberg_marquardt.py", "Search.correct"): _LOOP,
     ("levenberg_marquardt.py", "stop"): _KEEPS,
     ("levenberg_marquardt.py", "float_type"): "refuses another dtype",
+    ("levenberg_marquardt.py", "in_dtype"): "refuses numbers that a dtype does not hold",
     ("mini_batches.py", "levenberg_marquardt_batches"): _LOOP,
     ("mini_batches.py", "Batch.__init__"): "allocates buffers of a loop",
     ("mini_batches.py", "Batch.gather"): "gathers the rows of a batch; the step that it takes is proved",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 7ce63989c7913845bc6dbb22a5bcf2533d7b62648f116d92b7a55f359b321e41
+# 78a9f4d4dc9b964dee646ebc7770a1d46fdebfa1e42f63ac63f611293deed077
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

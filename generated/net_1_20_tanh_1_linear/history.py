@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 7ce63989c7913845bc6dbb22a5bcf2533d7b62648f116d92b7a55f359b321e41
+# 78a9f4d4dc9b964dee646ebc7770a1d46fdebfa1e42f63ac63f611293deed077
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -53,7 +53,8 @@ class Validation:
         self.least, self.waited = np.inf, 0
         if samples is not None:
             if not isinstance(samples, tuple) or len(samples) != 2:
-                raise ValueError(f"validation: expected a pair (X, Y), got a {type(samples).__name__}")
+                size = f" of {len(samples)}" if isinstance(samples, tuple) else ""
+                raise ValueError(f"validation: expected a pair (X, Y), got {type(samples).__name__}{size}")
             self.X, self.Y = (array.astype(kind, copy=False) for array in as_samples(*samples))
             self.forward = ForwardWorkspace(len(self.X), kind)
 
@@ -107,12 +108,16 @@ def restored(
     Raises:
         ValueError: if this is no state of a run of this network and dtype.
     """
+    if not isinstance(state, Mapping):
+        raise ValueError(f"resume: expected the state of a result, got {type(state).__name__}")
     missing = [name for name in STATE if name not in state]
     if missing:
         raise ValueError(f"resume: expected the state of a result, got one without {', '.join(missing)}")
     p, best, records = (np.asarray(state[name]) for name in ("p", "best", "history"))
-    if p.dtype != kind or p.shape != (N_PARAMETERS,) or records.shape[1:] != (len(Record._fields),):
+    if p.dtype != kind or p.shape != (N_PARAMETERS,):
         raise ValueError(f"resume: expected {N_PARAMETERS} parameters of {kind}, got {p.dtype} {p.shape}")
+    if records.shape[1:] != (len(Record._fields),):
+        raise ValueError(f"resume: expected records of {len(Record._fields)} numbers, got {records.shape}")
     for step, cost, mu, gain_ratio, norm, evaluations, ridge, effective in records.tolist():
         history.append(Record(int(step), cost, mu, gain_ratio, norm, int(evaluations), ridge, effective))
     rule.state = np.asarray(state["rule"])

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 7ce63989c7913845bc6dbb22a5bcf2533d7b62648f116d92b7a55f359b321e41
+# 78a9f4d4dc9b964dee646ebc7770a1d46fdebfa1e42f63ac63f611293deed077
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 1-20:tanh-1:linear.
 
@@ -83,6 +83,14 @@ def float_type(dtype: Any) -> Any:
     return np.dtype(dtype)
 
 
+def in_dtype(name: str, array: Array, kind: Any) -> Array:
+    """Return finite numbers in the dtype of a run, or refuse those that it does not hold."""
+    found = array.astype(kind, copy=False)
+    if found is not array and not np.isfinite(found).all():
+        raise ValueError(f"{name}: expected numbers that {kind} holds, got a larger one")
+    return found
+
+
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
 def levenberg_marquardt(
     p: ArrayLike,
@@ -143,8 +151,8 @@ def levenberg_marquardt(
         ValueError: if a shape or a setting is wrong, or an entry is not finite.
     """
     kind = float_type(dtype)
-    p = as_parameters(p).astype(kind)
-    X, Y = (array.astype(kind, copy=False) for array in as_samples(X, Y))
+    p, (X, Y) = in_dtype("p", as_parameters(p).copy(), kind), as_samples(X, Y)
+    X, Y = in_dtype("X", X, kind), in_dtype("Y", Y, kind)
     _check(mu=mu, mu_min=mu_min, mu_max=mu_max, steps=steps, goal=goal, gtol=gtol, xtol=xtol)
     _check(ftol=ftol, patience=patience, max_evaluations=max_evaluations, memory=memory)
     if not mu_min <= mu <= mu_max:

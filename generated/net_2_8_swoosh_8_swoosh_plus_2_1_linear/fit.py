@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 60ffa3ab9b56f2f5e31ad9107017a4eae5ac7df1e26323b406f772b3be5fc761
+# a9b2a3819eeacb2b5ac851253f694dbeaceb344ef33468939b9408976c3a9435
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -24,7 +24,7 @@ from .gram_step import GramStep
 from .history import Record
 from .lm_step import check_system
 from .parameters import N_PARAMETERS, SIZES, Array, as_floats
-from .robust import RobustLoss
+from .robust import LOSSES, RobustLoss
 
 MEMORY = 16 * 2**20  # bytes that rows of J, or activations, may take together
 MEAN = True  # whether the cost is the mean over the samples, or their sum
@@ -58,6 +58,8 @@ class Objective:
         sizes = {self.chunk, len(X) % self.chunk or self.chunk}
         self.forward = {size: ForwardWorkspace(size, dtype) for size in sizes}
         self.losses: dict[int, RobustLoss] = {}
+        if loss not in ("linear", *LOSSES):
+            raise ValueError(f"loss: expected linear, {', '.join(LOSSES)}, got {loss!r}")
         if loss != "linear":
             self.losses = {n: RobustLoss(loss, f_scale, (n, Y.shape[1]), dtype) for n in sizes}
         self.r = np.empty((self.chunk, Y.shape[1]), dtype)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 60ffa3ab9b56f2f5e31ad9107017a4eae5ac7df1e26323b406f772b3be5fc761
+# a9b2a3819eeacb2b5ac851253f694dbeaceb344ef33468939b9408976c3a9435
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 

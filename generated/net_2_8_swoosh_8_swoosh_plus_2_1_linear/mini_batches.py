@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# 60ffa3ab9b56f2f5e31ad9107017a4eae5ac7df1e26323b406f772b3be5fc761
+# a9b2a3819eeacb2b5ac851253f694dbeaceb344ef33468939b9408976c3a9435
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from .damping import RULES
 from .fit import MEMORY, Fit, Objective, as_weights
 from .history import Record, Validation, restored, saved
-from .levenberg_marquardt import Search, float_type, stop
+from .levenberg_marquardt import Search, float_type, in_dtype, stop
 from .parameters import Array, as_parameters, as_samples
 from .train import Callback, StopReason, TrainingResult, _check
 
@@ -85,8 +85,8 @@ def levenberg_marquardt_batches(
         ValueError: if a shape or a setting is wrong, or an entry is not finite.
     """
     kind = float_type(dtype)
-    p = as_parameters(p).astype(kind)
-    X, Y = (array.astype(kind, copy=False) for array in as_samples(X, Y))
+    p, (X, Y) = in_dtype("p", as_parameters(p).copy(), kind), as_samples(X, Y)
+    X, Y = in_dtype("X", X, kind), in_dtype("Y", Y, kind)
     _check(batch=batch, steps=epochs, patience=patience, memory=memory, trials=trials)
     _check(mu=mu, mu_min=mu_min, mu_max=mu_max, goal=goal, ridge=ridge)
     if batch > len(X):

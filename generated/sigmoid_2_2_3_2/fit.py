@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# bdb33485469066ed824124d31dc1a87ba7cd304022858015845504d0e832287e
+# e044140259fcb19ff0c2399a734d61ea775ac6900f53390d1d267e4fd5dea82b
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -24,7 +24,7 @@ from .gram_step import GramStep
 from .history import Record
 from .lm_step import check_system
 from .parameters import N_PARAMETERS, SIZES, Array, as_floats
-from .robust import RobustLoss
+from .robust import LOSSES, RobustLoss
 
 MEMORY = 16 * 2**20  # bytes that rows of J, or activations, may take together
 MEAN = True  # whether the cost is the mean over the samples, or their sum
@@ -58,6 +58,8 @@ class Objective:
         sizes = {self.chunk, len(X) % self.chunk or self.chunk}
         self.forward = {size: ForwardWorkspace(size, dtype) for size in sizes}
         self.losses: dict[int, RobustLoss] = {}
+        if loss not in ("linear", *LOSSES):
+            raise ValueError(f"loss: expected linear, {', '.join(LOSSES)}, got {loss!r}")
         if loss != "linear":
             self.losses = {n: RobustLoss(loss, f_scale, (n, Y.shape[1]), dtype) for n in sizes}
         self.r = np.empty((self.chunk, Y.shape[1]), dtype)

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# bd5b502db3f6d49f6f6e1c03c4568865d240a37f877f30aee0627d6704e14c80
+# 2b86620d29446282e873f7c167eadb4cf94f9b08ee5d2217c9ca277f4db92a9e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -24,7 +24,7 @@ from .gram_step import GramStep
 from .history import Record
 from .lm_step import check_system
 from .parameters import N_PARAMETERS, SIZES, Array, as_floats
-from .robust import RobustLoss
+from .robust import LOSSES, RobustLoss
 
 MEMORY = 16 * 2**20  # bytes that rows of J, or activations, may take together
 MEAN = True  # whether the cost is the mean over the samples, or their sum
@@ -58,6 +58,8 @@ class Objective:
         sizes = {self.chunk, len(X) % self.chunk or self.chunk}
         self.forward = {size: ForwardWorkspace(size, dtype) for size in sizes}
         self.losses: dict[int, RobustLoss] = {}
+        if loss not in ("linear", *LOSSES):
+            raise ValueError(f"loss: expected linear, {', '.join(LOSSES)}, got {loss!r}")
         if loss != "linear":
             self.losses = {n: RobustLoss(loss, f_scale, (n, Y.shape[1]), dtype) for n in sizes}
         self.r = np.empty((self.chunk, Y.shape[1]), dtype)
