@@ -31,6 +31,8 @@ from derive.verification.objects import (
     Returned,
     Skipped,
     Trace,
+    lasting,
+    only_methods,
 )
 from derive.verification.recall import Recall
 from derive.verification.repair import Snapshot, suspects
@@ -79,7 +81,7 @@ class Interpreter(Expressions):
             return Function(source, node, name) if isinstance(node, ast.FunctionDef) else Class(source, node)
         if name in source.constants:
             frame = Frame(Function(source, nowhere(name), name), {}, frozenset())
-            return self.evaluate(source.constants[name], frame)
+            return lasting(name, self.evaluate(source.constants[name], frame))
         if name in source.imports:
             module, there = source.imports[name]
             if module == ".special" and there in SPECIAL and "special.py" in self.sources:
@@ -116,6 +118,8 @@ class Interpreter(Expressions):
         made = Instance(kind)
         if kind.node.bases or kind.node.keywords or kind.node.decorator_list:
             raise Refusal(f"{kind.node.name} is more than a plain class")
+        if not only_methods(kind.node):
+            raise Refusal(f"{kind.node.name} has more than methods")
         self.call(self.attribute(made, "__init__"), arguments, keywords)
         return made
 
@@ -213,7 +217,7 @@ class Interpreter(Expressions):
             if name not in bound:
                 if name not in defaults:
                     raise Refusal(f"{function.qualname} is called without {name}")
-                bound[name] = self.evaluate(defaults[name], outside)
+                bound[name] = lasting(name, self.evaluate(defaults[name], outside))
         return bound
 
     # -- statements -------------------------------------------------------------------------------------

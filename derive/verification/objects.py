@@ -10,7 +10,7 @@ from sympy import Expr
 
 from derive.verification.expected import Known
 from derive.verification.source import Source
-from derive.verification.values import Memory, View
+from derive.verification.values import Memory, Refusal, View
 
 
 @dataclass(frozen=True)
@@ -110,3 +110,23 @@ class Returned(Exception):
     def __init__(self, value: Any) -> None:
         super().__init__()
         self.value = value
+
+
+def only_methods(node: ast.ClassDef) -> bool:
+    """Say whether a class has nothing but methods: an assignment could take the place of one."""
+    body = node.body if ast.get_docstring(node) is None else node.body[1:]
+    return all(isinstance(part, ast.FunctionDef) for part in body)
+
+
+def lasting(name: str, value: Any) -> Any:
+    """Return what is made once for all calls: the top of a file, or the default of an argument.
+
+    Raises:
+        Refusal: if a call could leave something in it for the next.
+    """
+    if isinstance(value, (tuple, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            lasting(name, part)
+    elif isinstance(value, Instance) or (isinstance(value, View) and not value.memory.constant):
+        raise Refusal(f"{name} is shared by all calls, and may be written")
+    return value
