@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import sigmoid_2_2_3_2 as net
 from higham import PERMUTATION, REFERENCE, X, Y, costsum, drawn_samples, from_columns
-from sigmoid_2_2_3_2.forward import propagate
 
 P0 = from_columns(REFERENCE["p0"])
 ARTICLE = REFERENCE["matlab_rng5000"]
@@ -23,7 +22,7 @@ def close(found: object, expected: object, relative: float = 0.0, absolute: floa
 
 def activations(p: np.ndarray) -> tuple[np.ndarray, ...]:
     found = tuple(np.empty((len(X), width)) for width in (2, 3, 2))
-    propagate(X, net.unpack(p), found)
+    propagate(X, net.unpack(p), found, net.ForwardWorkspace(len(X)).spare)
     return found
 
 
