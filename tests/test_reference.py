@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sigmoid_2_2_3_2 as net
 from higham import PERMUTATION, REFERENCE, X, Y, costsum, drawn_samples, from_columns
+from sigmoid_2_2_3_2.forward import propagate
 
 P0 = from_columns(REFERENCE["p0"])
 ARTICLE = REFERENCE["matlab_rng5000"]
