@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from sympy import Max, Rational
+from sympy import Expr, Max, Rational
 
 from derive.activations.functions import Above
 from derive.equation import Equation
@@ -40,9 +40,14 @@ def diagonal() -> tuple[Equation, Equation]:
     p = Index("p", s)
     never = 1 - Above(grown[p])  # 1 where the column has always been 0
     return (
-        Equation("5.18", "largest square", grown[p], Max(largest[p], column[p])),
-        Equation("5.18", "scale", scale[p], Max(grown[p], never) ** Rational(-1, 2)),
+        Equation("5.18", "largest square", grown[p], _greater(largest[p], column[p])),
+        Equation("5.18", "scale", scale[p], _greater(grown[p], never) ** Rational(-1, 2)),
     )
+
+
+def _greater(u: Expr, v: Expr) -> Expr:
+    """Return the greater of two letters, or of a letter and what holds another: nothing tells them apart."""
+    return Max(u, v, evaluate=False)
 
 
 def scaled_system() -> tuple[Equation, Equation]:
