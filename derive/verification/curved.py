@@ -137,7 +137,7 @@ class CurvedEntries:
 
         def dual(*arguments: Any) -> None:
             into = bound("dual_step", arguments)["h"]
-            into.memory.held[Integer(0), entries.count] = h.memory.held[Integer(0), entries.count]
+            into.memory.write(Integer(0), entries.count, h.memory.read(Integer(0), entries.count), 0)
 
         def predicted(*arguments: Any) -> Expr:
             names = self.run.bind(self.run.function("model.py", "predicted_decrease"), arguments)

@@ -20,7 +20,6 @@ from derive.verification.expressions import Expressions
 from derive.verification.forms import caps
 from derive.verification.objects import (
     BUILTINS,
-    PURE,
     UNKNOWN,
     Class,
     Dotted,
@@ -31,6 +30,10 @@ from derive.verification.objects import (
     Returned,
     Skipped,
     Trace,
+    lasting,
+    only_methods,
+    pure,
+    unbound,
 )
 from derive.verification.recall import Recall
 from derive.verification.repair import Snapshot, suspects
@@ -79,7 +82,7 @@ class Interpreter(Expressions):
             return Function(source, node, name) if isinstance(node, ast.FunctionDef) else Class(source, node)
         if name in source.constants:
             frame = Frame(Function(source, nowhere(name), name), {}, frozenset())
-            return self.evaluate(source.constants[name], frame)
+            return lasting(name, self.evaluate(source.constants[name], frame))
         if name in source.imports:
             module, there = source.imports[name]
             if module == ".special" and there in SPECIAL and "special.py" in self.sources:
@@ -116,6 +119,8 @@ class Interpreter(Expressions):
         made = Instance(kind)
         if kind.node.bases or kind.node.keywords or kind.node.decorator_list:
             raise Refusal(f"{kind.node.name} is more than a plain class")
+        if not only_methods(kind.node):
+            raise Refusal(f"{kind.node.name} has more than methods")
         self.call(self.attribute(made, "__init__"), arguments, keywords)
         return made
 
@@ -213,7 +218,7 @@ class Interpreter(Expressions):
             if name not in bound:
                 if name not in defaults:
                     raise Refusal(f"{function.qualname} is called without {name}")
-                bound[name] = self.evaluate(defaults[name], outside)
+                bound[name] = lasting(name, self.evaluate(defaults[name], outside))
         return bound
 
     # -- statements -------------------------------------------------------------------------------------
@@ -318,7 +323,7 @@ class Interpreter(Expressions):
                 self.assign(target, self._value(value, frame), frame)
             case ast.Return(value=value):
                 raise Returned(None if value is None else self.evaluate(value, frame))
-            case ast.If(test=test, body=[*_, ast.Raise()], orelse=[]) if self._pure(test):
+            case ast.If(test=test, body=[*_, ast.Raise()], orelse=[]) if pure(test):
                 for name in (part.id for part in ast.walk(test) if isinstance(part, ast.Name)):
                     self.lookup(frame, name)
                 if self._value(test, frame) is True:
@@ -344,21 +349,9 @@ class Interpreter(Expressions):
         try:
             return self.evaluate(node, frame)
         except (Refusal, TypeError, AttributeError):
-            if self._pure(node):
+            if pure(node) and not unbound(node, frame):
                 return UNKNOWN
             raise
-
-    def _pure(self, node: ast.expr) -> bool:
-        for part in ast.walk(node):
-            if isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)):
-                return False
-            if isinstance(part, ast.Call):
-                name = (
-                    part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
-                )
-                if name not in PURE or any(keyword.arg == "out" for keyword in part.keywords):
-                    return False
-        return True
 
     def assign(self, target: ast.expr, value: Any, frame: Frame) -> None:
         """Bind a name, the names of a tuple, or an attribute of ``self``."""

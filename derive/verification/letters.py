@@ -48,7 +48,8 @@ class Letters:
             if bound.get(old, old) is not new:
                 raise Unlike
         elif isinstance(old, Symbol):
-            if old != new and old.is_integer:  # how many there are of something is no letter
+            if old != new and (old.is_integer or old.assumptions0 != new.assumptions0):
+                # How many there are of something is no letter; what holds of positive ones need not hold.
                 raise Unlike
             self._set(self.symbols, old, new)
         elif isinstance(old, Sum):

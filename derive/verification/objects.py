@@ -10,7 +10,7 @@ from sympy import Expr
 
 from derive.verification.expected import Known
 from derive.verification.source import Source
-from derive.verification.values import Memory, View
+from derive.verification.values import Memory, Refusal, View
 
 
 @dataclass(frozen=True)
@@ -110,3 +110,43 @@ class Returned(Exception):
     def __init__(self, value: Any) -> None:
         super().__init__()
         self.value = value
+
+
+def only_methods(node: ast.ClassDef) -> bool:
+    """Say whether a class has nothing but methods: an assignment could take the place of one."""
+    body = node.body if ast.get_docstring(node) is None else node.body[1:]
+    return all(isinstance(part, ast.FunctionDef) for part in body)
+
+
+def lasting(name: str, value: Any) -> Any:
+    """Return what is made once for all calls: the top of a file, or the default of an argument.
+
+    Raises:
+        Refusal: if a call could leave something in it for the next.
+    """
+    if isinstance(value, (tuple, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            lasting(name, part)
+    elif isinstance(value, Instance) or (isinstance(value, View) and not value.memory.constant):
+        raise Refusal(f"{name} is shared by all calls, and may be written")
+    return value
+
+
+def pure(node: ast.expr) -> bool:
+    """Say whether an expression has no effect, whatever it means."""
+    for part in ast.walk(node):
+        if isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)):
+            return False
+        if isinstance(part, ast.Call):
+            name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
+            if name not in PURE or any(keyword.arg == "out" for keyword in part.keywords):
+                return False
+    return True
+
+
+def unbound(node: ast.expr, frame: Frame) -> bool:
+    """Say whether an expression reads a name that is assigned further down only, which stops the run."""
+    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+    own = {part.id for part in names if isinstance(part.ctx, ast.Store)}
+    read = {part.id for part in names} - own
+    return any(name in frame.local and name not in frame.names for name in read)

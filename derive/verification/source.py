@@ -6,6 +6,7 @@ A file is data: it is parsed and never run.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -120,6 +121,8 @@ def _define(source: Source, node: ast.stmt) -> None:
 
 
 def _free(source: Source, name: str, node: ast.stmt) -> None:
+    if hasattr(builtins, name):
+        raise SourceError(f"takes the name of {name}, which is Python's own", node.lineno)
     if name in source.definitions or name in source.constants or name in source.imports:
         raise SourceError(f"defines {name} twice", node.lineno)
 
