@@ -68,6 +68,10 @@ def test_no_argument_is_an_array_by_default() -> None:
     assert not verifier().holds({**package().files, "gradient.py": text})
 
 
+def test_a_name_that_has_no_value_yet_is_not_taken_for_one_that_is_not_known() -> None:
+    assert not holds("gradient.py", "    a2, a3 = activations\n", "    d2 = d3\n    a2, a3 = activations\n")
+
+
 def test_a_letter_that_may_be_negative_does_not_take_the_place_of_a_positive_one() -> None:
     """sqrt(mu^2) is mu; of a letter of which nothing is known it is not."""
     letters = Letters(verifier().arrays)

@@ -20,7 +20,6 @@ from derive.verification.expressions import Expressions
 from derive.verification.forms import caps
 from derive.verification.objects import (
     BUILTINS,
-    PURE,
     UNKNOWN,
     Class,
     Dotted,
@@ -33,6 +32,8 @@ from derive.verification.objects import (
     Trace,
     lasting,
     only_methods,
+    pure,
+    unbound,
 )
 from derive.verification.recall import Recall
 from derive.verification.repair import Snapshot, suspects
@@ -322,7 +323,7 @@ class Interpreter(Expressions):
                 self.assign(target, self._value(value, frame), frame)
             case ast.Return(value=value):
                 raise Returned(None if value is None else self.evaluate(value, frame))
-            case ast.If(test=test, body=[*_, ast.Raise()], orelse=[]) if self._pure(test):
+            case ast.If(test=test, body=[*_, ast.Raise()], orelse=[]) if pure(test):
                 for name in (part.id for part in ast.walk(test) if isinstance(part, ast.Name)):
                     self.lookup(frame, name)
                 if self._value(test, frame) is True:
@@ -348,21 +349,9 @@ class Interpreter(Expressions):
         try:
             return self.evaluate(node, frame)
         except (Refusal, TypeError, AttributeError):
-            if self._pure(node):
+            if pure(node) and not unbound(node, frame):
                 return UNKNOWN
             raise
-
-    def _pure(self, node: ast.expr) -> bool:
-        for part in ast.walk(node):
-            if isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)):
-                return False
-            if isinstance(part, ast.Call):
-                name = (
-                    part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
-                )
-                if name not in PURE or any(keyword.arg == "out" for keyword in part.keywords):
-                    return False
-        return True
 
     def assign(self, target: ast.expr, value: Any, frame: Frame) -> None:
         """Bind a name, the names of a tuple, or an attribute of ``self``."""

@@ -130,3 +130,23 @@ def lasting(name: str, value: Any) -> Any:
     elif isinstance(value, Instance) or (isinstance(value, View) and not value.memory.constant):
         raise Refusal(f"{name} is shared by all calls, and may be written")
     return value
+
+
+def pure(node: ast.expr) -> bool:
+    """Say whether an expression has no effect, whatever it means."""
+    for part in ast.walk(node):
+        if isinstance(part, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)):
+            return False
+        if isinstance(part, ast.Call):
+            name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
+            if name not in PURE or any(keyword.arg == "out" for keyword in part.keywords):
+                return False
+    return True
+
+
+def unbound(node: ast.expr, frame: Frame) -> bool:
+    """Say whether an expression reads a name that is assigned further down only, which stops the run."""
+    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+    own = {part.id for part in names if isinstance(part.ctx, ast.Store)}
+    read = {part.id for part in names} - own
+    return any(name in frame.local and name not in frame.names for name in read)
