@@ -6,9 +6,6 @@ import atexit
 import gc
 import sys
 
-from rich.console import Console
-from rich.markup import escape
-
 from derive.commands import app
 from derive.errors import UserError
 
@@ -19,7 +16,7 @@ def collect_seldom() -> None:
     Proofs make many objects, and few are in cycles; to look through all of them at the end took a fifth of
     the time of the command.
     """
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(1_000_000, 50, 50)
     atexit.register(gc.freeze)
 
 
@@ -43,6 +40,9 @@ def main() -> None:
 
 
 def _say(what: str) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
     console = Console(stderr=True)
     console.print(f"[red]derive:[/red] {escape(what)}", soft_wrap=True, highlight=False)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from derive.delivery import deliver
 
@@ -34,6 +33,8 @@ def exercise(
     force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
 ) -> None:
     """Draw exercises by a seed; with --answer, exit status 1 if it is wrong, 2 if it is not well formed."""
+    from rich.console import Console
+
     from derive.exercises import command, exercises
     from derive.exercises.terminal import kinds_text
     from derive.printers.text import Unicode

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from derive.cli_documents import latex, notebook, page
 from derive.cli_exercise import exercise
@@ -51,6 +50,8 @@ def prove(
     verbose: Verbose = False,
 ) -> None:
     """Prove Lemma 1 for an architecture; exit status 1 if anything is refuted."""
+    from rich.console import Console
+
     from derive import show
     from derive.numbering import numbering as numbering_of
     from derive.stages import Stages
@@ -80,6 +81,8 @@ def describe(
     force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
 ) -> None:
     """Show the layers, shapes and parameters of a network, what its passes cost, and a drawing."""
+    from rich.console import Console
+
     from derive import show
     from derive.describe import picture
 
@@ -97,6 +100,8 @@ def theorems(
     numbering: NumberingName = "own",
 ) -> None:
     """Prove the theorems beside Lemma 1, and refute what the source notes print wrongly."""
+    from rich.console import Console
+
     from derive import show
     from derive.numbering import numbering as numbering_of
     from derive.theorems.catalogue import theorems as all_theorems
@@ -205,6 +210,8 @@ def demo(
     verbose: Verbose = False,
 ) -> None:
     """Run the article's example: prove, generate, train with SGD and Levenberg-Marquardt, draw."""
+    from rich.console import Console
+
     from derive.demo import run
     from derive.stages import Stages
 

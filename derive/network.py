@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import Add, Expr, IndexedBase, Integer, KroneckerDelta, Rational, exp, log
+from sympy import Add, Expr, Integer, KroneckerDelta, Rational, exp, log
 
 from derive.activations import ACTIVATIONS, A
 from derive.architecture import USUAL, Architecture
@@ -24,6 +24,7 @@ from derive.quantities import (
     Cost,
     F,
     Index,
+    IndexedBase,
     L,
     Loss,
     LossPrime,

@@ -16,8 +16,6 @@ from derive.extras import ACCELERATION, checked, require_fitting
 from derive.header import FOLDER, commented, header
 from derive.numbered import cost_equation
 from derive.own_cost import cost as cost_of
-from derive.package_curved import curved_contexts
-from derive.package_extras import extra_contexts
 from derive.package_lean import lean_contexts
 from derive.package_parts import (
     Memory,
@@ -175,8 +173,13 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         files |= lean_contexts(proof, routines, known, "matrix-free" in extras) | robust_contexts()
     if step["steps"]:
         files |= _training(proof, extras)
-    files |= extra_contexts(proof, routines, names, extras)
+    if extras:
+        from derive.package_extras import extra_contexts
+
+        files |= extra_contexts(proof, routines, names, extras)
     if curved is not None:
+        from derive.package_curved import curved_contexts
+
         files |= curved_contexts(proof, routines, curved, known)
     files["parameters.py"]["fixed"] = any(memory.fixed for memory in _memories(files.values()))
     if any(context.get("special") for context in files.values()):

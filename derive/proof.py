@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from sympy import Expr, Integer, KroneckerDelta
+from sympy import Expr, Integer
 
 from derive.activations import Z, activation
 from derive.architecture import Architecture
@@ -18,7 +18,7 @@ from derive.costs import CROSS_ENTROPY, QUADRATIC, SOFTMAX
 from derive.errors import NotProvedError
 from derive.network import Network, Objective, mean_cost, output, sample_cost
 from derive.own_cost import cost as cost_of
-from derive.quantities import Index, N, SigmaPrime, a, eta, total, z
+from derive.quantities import Index, N, SigmaPrime, a, eta, kronecker, total, z
 from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation, same_objective
@@ -389,7 +389,7 @@ def _linearised(out: Objective) -> Claim:
     claim = _jacobian(out)
     if out.base != GAMMA:
         return claim
-    return replace(claim, output_delta=lambda network, layer, i, j: KroneckerDelta(c, j))
+    return replace(claim, output_delta=lambda network, layer, i, j: kronecker(c, j))
 
 
 def _jacobian(out: Objective) -> Claim:
@@ -398,8 +398,8 @@ def _jacobian(out: Objective) -> Claim:
 
     def output_delta(network: Network, layer: Expr, i: Expr, j: Expr) -> Expr:
         if network.softmax:
-            return a[layer, i, c] * (KroneckerDelta(c, j) - a[layer, i, j])
-        return KroneckerDelta(c, j) * SigmaPrime(layer, z[layer, i, j])
+            return a[layer, i, c] * (kronecker(c, j) - a[layer, i, j])
+        return kronecker(c, j) * SigmaPrime(layer, z[layer, i, j])
 
     return Claim(
         output_delta,

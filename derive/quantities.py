@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cmp_to_key
+from operator import is_
 from typing import Any
 
+import sympy
 from sympy import (
     Add,
     Dummy,
     Expr,
     Function,
-    Indexed,
-    IndexedBase,
     Integer,
     KroneckerDelta,
     Mul,
@@ -29,6 +29,7 @@ from sympy import (
     nan,
     sympify,
 )
+from sympy.core.assumptions import StdFactKB
 from sympy.core.basic import Basic
 from sympy.core.relational import Relational
 
@@ -50,9 +51,56 @@ class Index(Dummy):
     upper: Expr
 
     def __new__(cls, name: str, upper: Any) -> Index:  # noqa: D102
-        index: Index = Dummy.__new__(cls, name, integer=True, positive=True)
+        index: Index = Expr.__new__(cls)
+        for slot in _OF_A_SYMBOL:  # all indices know the same, so SymPy need not deduce it for each
+            setattr(index, slot, getattr(_SOME_INDEX, slot))
+        index.name = name
+        index.dummy_index = Dummy._base_dummy_index + Dummy._count
+        Dummy._count += 1
         index.upper = sympify(upper)
         return index
+
+
+_SOME_INDEX = Dummy("i", integer=True, positive=True)
+_OF_A_SYMBOL = ("_assumptions", *Symbol.__slots__)
+
+
+class IndexedBase(sympy.IndexedBase):
+    """SymPy's letter with indices; what it gives for the same indices is made once.
+
+    It has SymPy's name, by which SymPy puts the factors of a product in order.
+    """
+
+    def __getitem__(self, indices: Any, **_: Any) -> sympy.Indexed:
+        """Return the entry at some indices."""
+        return _entry(self, *(indices if isinstance(indices, tuple) else (indices,)))
+
+    def _hashable_content(self) -> tuple[Basic, ...]:
+        """Return what tells letters apart: the name, a symbol that has the assumptions."""
+        return tuple(self.args)
+
+
+class Indexed(sympy.Indexed):
+    """An entry of a letter without assumptions: then SymPy need not deduce what follows from them."""
+
+    def __new__(cls, base: Expr, *indices: Any) -> sympy.Indexed:  # noqa: D102
+        return _entry(base, *indices)
+
+    def _hashable_content(self) -> tuple[Basic, ...]:
+        return tuple(self.args)
+
+
+@remembered
+def _entry(base: Expr, *indices: Any) -> sympy.Indexed:
+    if not isinstance(base, IndexedBase) or base.assumptions0 != _COMMUTES:
+        return sympy.Indexed(base, *indices)
+    made: Indexed = Expr.__new__(Indexed, base, *map(sympify, indices))
+    made._assumptions = _FACTS
+    return made
+
+
+_COMMUTES = {"commutative": True}
+_FACTS = StdFactKB(_COMMUTES)  # of every entry the same is known, and found out
 
 
 class Greatest(Sum):
@@ -111,7 +159,7 @@ def exchanged(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
     """
     new = set(names.values())
     one_for_one = len(new) == len(names) and all(map(_is_index, (*names, *new)))
-    return _exchanged(expr, names, one_for_one and new.isdisjoint(indices_in(expr)))
+    return _exchanged(expr, dict(names), one_for_one and new.isdisjoint(indices_in(expr)))
 
 
 def instantiated(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
@@ -119,25 +167,30 @@ def instantiated(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
 
     Different layers must have different numbers: then again nothing merges but the numbers themselves.
     """
-    return _exchanged(expr, names, True)
+    return _exchanged(expr, dict(names), True)
 
 
-def _exchanged(expr: Expr, names: Mapping[Expr, Expr], fresh: bool) -> Expr:
-    found = names.get(expr)
+def _exchanged(expr: Expr, known: dict[Expr, Expr], fresh: bool) -> Expr:
+    """Return what becomes of an expression; ``known`` holds that of others, and takes it."""
+    found = known.get(expr)
     if found is not None:
         return found
     old = expr.args
     if not old:
         return expr
-    new = [_exchanged(arg, names, fresh) for arg in old]
-    if all(one is other for one, other in zip(new, old, strict=True)):
-        return expr
-    kind = type(expr)
-    if kind is Sum:
-        return summed(*new)
-    if kind is KroneckerDelta:
-        return kronecker(*new)
-    return _put_together(expr, new) if fresh else expr.func(*new)
+    new = [_exchanged(arg, known, fresh) for arg in old]
+    if all(map(is_, new, old)):
+        made = expr
+    else:
+        kind = type(expr)
+        if kind is Sum:
+            made = summed(*new)
+        elif kind is KroneckerDelta:
+            made = kronecker(*new)
+        else:
+            made = _put_together(expr, new) if fresh else expr.func(*new)
+    known[expr] = made
+    return made
 
 
 def _put_together(old: Expr, new: list[Expr]) -> Expr:

@@ -6,7 +6,9 @@ from functools import cache
 from itertools import permutations
 
 import pytest
+import sympy
 from sympy import (
+    Dummy,
     Expr,
     Integer,
     KroneckerDelta,
@@ -25,6 +27,7 @@ from derive.calculus.derivation import Step
 from derive.quantities import (
     Greatest,
     Index,
+    IndexedBase,
     N,
     Partial,
     Sigma,
@@ -137,3 +140,35 @@ def test_deltas_stand_in_the_order_of_sympy() -> None:
     assert kronecker(Integer(1), Integer(2)) == 0
     assert exchanged(KroneckerDelta(J, K), {J: K}) == 1
     assert exchanged(KroneckerDelta(J, K) * delta[2, R, J], {J: M}) == KroneckerDelta(M, K) * delta[2, R, M]
+
+
+def test_an_entry_is_made_once_and_knows_and_compares_as_sympys_does() -> None:
+    ours, theirs = z[1, R, K], sympy.IndexedBase("z")[1, R, K]
+    assert z[1, R, K] is ours
+    assert ours.func(*ours.args) is ours
+    assert ours.subs(K, J) is z[1, R, J] != ours
+    for known in ("commutative", "zero", "extended_real", "infinite", "finite", "positive", "integer"):
+        assert getattr(ours, f"is_{known}") is getattr(theirs, f"is_{known}"), known
+    letters = (z, w, a)
+    for one, other in permutations([letter[place, R] for letter in letters for place in (1, 2, K)], 2):
+        was = [sympy.IndexedBase(entry.base.name)[entry.indices] for entry in (one, other)]
+        assert one != other
+        assert one.compare(other) == was[0].compare(was[1])
+    assert str(ours) == str(theirs)
+    assert ours.free_symbols - {z, ours} == {sympy.Symbol("z"), R, K}
+
+
+def test_a_letter_with_assumptions_keeps_them() -> None:
+    held = IndexedBase("z", positive=True)
+    assert held != z
+    assert held[R].is_positive
+    assert held[R] != z[R]
+
+
+def test_an_index_knows_what_sympys_letter_knows_and_is_no_other() -> None:
+    theirs = Dummy("j", integer=True, positive=True)
+    one, other = Index("j", N), Index("j", N)
+    assert one.assumptions0 == theirs.assumptions0
+    assert one.name == "j"
+    assert len({one, other, theirs}) == 3
+    assert theirs.dummy_index < one.dummy_index < other.dummy_index < Dummy("j").dummy_index

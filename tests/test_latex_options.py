@@ -128,6 +128,24 @@ def test_every_level_compiles_without_overfull_boxes(proof, level, numbers, tmp_
     assert "Output written" in _compile(tmp_path, text)
 
 
+OTHER_COSTS = [("2-3-2:softmax", "cross-entropy"), ("2-3-1", "huber")]
+
+
+@pytest.mark.parametrize(("sizes", "cost"), OTHER_COSTS)
+def test_no_letter_has_two_subscripts_whatever_the_cost(sizes, cost):
+    text = latex_document(prove(Architecture.parse(sizes, cost), brute_force=False))
+    assert r"{J_{1}}_{" in text
+    assert not re.search(r"_\{[^{}]*\}_", text)
+    assert r"n\_L" not in text
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed: LaTeX is NOT compiled")
+@pytest.mark.parametrize(("sizes", "cost"), OTHER_COSTS)
+def test_the_article_compiles_whatever_the_cost(sizes, cost, tmp_path):
+    proved = prove(Architecture.parse(sizes, cost), brute_force=False)
+    assert "Output written" in _compile(tmp_path, latex_document(proved))
+
+
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed: LaTeX is NOT compiled")
 @pytest.mark.parametrize("depth", [2, 8, pytest.param(40, marks=pytest.mark.slow)])
 def test_the_lines_of_a_program_fit_the_page_at_any_depth(depth, tmp_path):

@@ -23,7 +23,7 @@ def close(found: object, expected: object, relative: float = 0.0, absolute: floa
 
 def activations(p: np.ndarray) -> tuple[np.ndarray, ...]:
     found = tuple(np.empty((len(X), width)) for width in (2, 3, 2))
-    propagate(X, net.unpack(p), found)
+    propagate(X, net.unpack(p), found, net.ForwardWorkspace(len(X)).spare)
     return found
 
 

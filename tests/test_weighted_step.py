@@ -237,7 +237,7 @@ def test_what_is_emitted_for_weights_and_ridge_is_proved() -> None:
         ("gram_step.py", "step_with_ridge(self.p, self.h, share)", "step_with_ridge(self.p, self.h, shift)"),
         ("gram_step.py", "solve(shift, share)", "solve(mu, share)"),
         ("gram_step.py", "solve(shift, share)", "solve(shift)"),
-        ("gram_step.py", "self.pull(self.r, unpack(self.downhill))", "self.pull(self.r, self.step)"),
+        ("gram_step.py", "self.pull(self.r, self.blocks)", "self.pull(self.r, self.step)"),
         ("gram_step.py", "self.t, self.known = p, X, t, False", "self.t, self.known = p, X, t, True"),
         ("gram_step.py", "self.slope(), self.h, mu)", "self.slope(), self.h, shift)"),
         ("gram_step.py", "np.matmul(a2, W3.T, out=t3)", "np.matmul(Ra2, W3.T, out=t3)"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Indexed, IndexedBase, Integer, Sum
+from sympy import Expr, Indexed, Integer, Sum
 
 from derive.calculus.derivation import Derivation, Deriving
 from derive.calculus.rules import CHAIN, DEFINITION
@@ -21,7 +21,7 @@ from derive.claims.layers import lowest
 from derive.claims.meaning import OBJECTIVE, SAMPLE, ClaimNetwork
 from derive.claims.syntax import Claim, Layer
 from derive.equation import Equation
-from derive.quantities import Partial, Sigma, SigmaPrime, a, b, delta, total, w, z
+from derive.quantities import IndexedBase, Partial, Sigma, SigmaPrime, a, b, delta, total, w, z
 from derive.theorems.backpropagation import (
     Derived,
     bias_gradient,

@@ -49,6 +49,8 @@ def letter(name: str) -> str:
         return name
     if stem[:1].isalpha() and stem[1:].isdigit():
         return f"{stem[0]}_{{{stem[1:]}}}{name[len(stem) :]}"
+    if len(stem) == 3 and stem[1] == "_":
+        return f"{stem[0]}_{{{stem[2]}}}{name[len(stem) :]}"
     return f"\\mathrm{{{escape(stem)}}}{name[len(stem) :]}"
 
 
@@ -60,7 +62,11 @@ class Latex(Reading):
         return letter(name)
 
     def entry(self, letter: str, layer: str | None, places: Sequence[str]) -> str:
-        r"""Spell ``w^{[2]}_{jk}``; the width ``n_{l}`` carries its layer below."""
+        r"""Spell ``w^{[2]}_{jk}``; the width ``n_{l}`` carries its layer below.
+
+        A letter with a number below it stands in braces, ``{J_{1}}_{qp}``: TeX takes no second subscript.
+        """
+        letter = f"{{{letter}}}" if places and "_" in letter else letter
         above = "" if layer is None else f"^{{[{layer}]}}"
         separator = "" if all(len(place.rstrip("'")) == 1 for place in places) else ","
         return f"{letter}{above}" + (f"_{{{separator.join(places)}}}" if places else "")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sympy import Expr, Indexed, IndexedBase, Integer, exp, log
+from sympy import Expr, Indexed, Integer, exp, log
 
 from derive.activations import A, Activation, Z, activation
 from derive.calculus.derivation import Deriving
@@ -31,6 +31,7 @@ from derive.quantities import (
     F,
     Greatest,
     Index,
+    IndexedBase,
     Loss,
     LossPrime,
     LossSecond,

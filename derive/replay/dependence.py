@@ -64,7 +64,8 @@ def _height(quantity: Expr) -> Any:
     """Count z[2], a[2], z[3], ... upwards, parameters just below their z, x below all; None for the rest."""
     if letter(quantity) == x:
         return 2
-    rise = {z: 0, a: 1, w: -1, b: -1}.get(letter(quantity))
+    rises: dict[Any, int] = {z: 0, a: 1, w: -1, b: -1}
+    rise = rises.get(letter(quantity))
     return None if rise is None else 2 * quantity.indices[0] + rise
 
 
@@ -93,7 +94,8 @@ def through(f: Expr, v: Expr, u: Expr, known: Problem, refuse: Callable[[str], N
         refuse("a layer takes from more than the layer below")
         return []
     own = samples & f.free_symbols if len(samples) == 1 else ()
-    here = {z: 1, a: 1, x: 0}.get(letter(v))  # where the sample stands
+    places: dict[Any, int] = {z: 1, a: 1, x: 0}  # where the sample stands
+    here = places.get(letter(v))
     return [None, *own, *([v.indices[here]] if here is not None else ())]
 
 

@@ -7,6 +7,7 @@ defines it. Found from the definitions alone, for the replay of a derivation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from sympy import Expr, Integer
 
@@ -52,7 +53,8 @@ def through_layers(
         refuse(f"{f} depends on {v} not only through weighted inputs")
         return []
     i = Index("i", N)
-    place = {z: 1, x: 0}.get(letter(v))
+    places: dict[Any, int] = {z: 1, x: 0}
+    place = places.get(letter(v))
     moved = v if place is None else v.xreplace({v.indices[place]: i})
     for layer in map(Integer, range(2, int(top) + 1)):
         meaning = known.definition(z[layer, i, Index("j", known.network.width(layer))])

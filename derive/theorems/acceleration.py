@@ -23,13 +23,13 @@ minimization (2012), who estimate F'' by a difference.
 
 from __future__ import annotations
 
-from sympy import Expr, Indexed, IndexedBase, Integer, Rational, Symbol
+from sympy import Expr, Indexed, Integer, Rational, Symbol
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network
-from derive.quantities import Index, N, Partial, R2a, U, mu, t, total
+from derive.quantities import Index, IndexedBase, N, Partial, R2a, U, mu, t, total
 from derive.theorems.backpropagation import Derived
 from derive.theorems.gauss_newton import RJ
 from derive.theorems.levenberg_marquardt import A, J, M, StepEquations, h, p_new, p_old, s, step_equations

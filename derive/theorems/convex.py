@@ -12,7 +12,7 @@ A diagonal H is positive semidefinite if each of its entries is at least 0, whic
 
 from __future__ import annotations
 
-from sympy import Add, Indexed, Integer, KroneckerDelta, Rational, Sum
+from sympy import Add, Indexed, Integer, Rational, Sum
 
 from derive.activations import ACTIVATIONS
 from derive.architecture import USUAL
@@ -22,7 +22,7 @@ from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network
 from derive.nonnegative import nonnegative
-from derive.quantities import Index, N, a, mu, total
+from derive.quantities import Index, N, a, kronecker, mu, total
 from derive.theorems.curved import (
     MODEL,
     MOVE,
@@ -121,7 +121,7 @@ def squares(step: StepEquations) -> tuple[Part, Part]:
     plain = step_equations()
     q, other = Index("q", M), Index("q'", M)
     bend = bending()
-    flat = Equation("", "H = I", H[q, other], KroneckerDelta(q, other))
+    flat = Equation("", "H = I", H[q, other], kronecker(q, other))
     parts = []
     for number, matrix, known in (
         ("2.24", step.normal_matrix, plain.normal_matrix),
@@ -224,7 +224,7 @@ def prove_step(step: StepEquations) -> bool:
     p, m, k, n = (Index(name, s) for name in "pmkn")
     q, other, o = Index("q", M), Index("q'", M), Index("q", M)
     (start,) = step.gradient.start.v.indices
-    matrix = total(J[q, p] * total(H[q, other] * J[other, m], other), q) + mu * KroneckerDelta(p, m)
+    matrix = total(J[q, p] * total(H[q, other] * J[other, m], other), q) + mu * kronecker(p, m)
     right = total(J[o, p] * rho[o], o)
     opened = Given((bending(), moved(Index("q", M)))).definition
     found = Given((step.normal_matrix, step.right_side)).definition

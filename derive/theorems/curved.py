@@ -21,15 +21,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from sympy import Add, Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Mul, Rational, preorder_traversal
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Rational, preorder_traversal
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network, Objective, output, sample_cost
-from derive.quantities import Index, N, Partial, a, delta, mu, total, z
+from derive.quantities import Index, IndexedBase, N, Partial, a, delta, kronecker, mu, total, z
 from derive.theorems.backpropagation import Derived, backpropagation, output_delta
 from derive.theorems.levenberg_marquardt import A, G, J, M, StepEquations, g, h, p_new, p_old, phi, s, v
 from derive.theorems.theorem import Given, Part
@@ -169,7 +170,7 @@ def bent_rows(network: Network, curvature: Equation, n_parameters: Expr) -> Part
     meaning = curvature
     if on_diagonal is not None:
         one, first, second = curvature.lhs.indices
-        tie = KroneckerDelta(first, second) * D[one, first]
+        tie = kronecker(first, second) * D[one, first]
         meaning = Equation("", "H is a diagonal", curvature.lhs, tie)
     known = Given((meaning,))
     start = total(H[i, c, other] * J[i, other, p], other)
@@ -227,7 +228,7 @@ def stated(found: NetworkStep | None) -> tuple[Equation, ...]:
 def is_identity(curvature: Equation) -> bool:
     """Say whether H = I: then the step is that of a sum of squares, (2.1)-(2.7)."""
     _, c, other = curvature.lhs.indices
-    return equal(curvature.rhs, KroneckerDelta(c, other))
+    return equal(curvature.rhs, kronecker(c, other))
 
 
 # -- the step, for any H ---------------------------------------------------------------------------------
@@ -249,7 +250,8 @@ class CurvedModel:
 
     def label(self, quantity: Expr) -> str:
         """Return the name of the definition of phi, the number of that of K."""
-        return MODEL if quantity == phi else {K: "(2.17)", d: MOVE}.get(getattr(quantity, "base", None), "")
+        labels: dict[Any, str] = {K: "(2.17)", d: MOVE}
+        return MODEL if quantity == phi else labels.get(getattr(quantity, "base", None), "")
 
     def depends(self, quantity: Expr, variable: Expr) -> bool:
         """Say that phi, d and h move with h, and that J, H, rho and mu do not."""
@@ -294,7 +296,7 @@ def curved_equations() -> StepEquations:
     second.step(DEFINITION, bent, K[q, m], "(2.17)")
     hessian = second.done()
     o, o2 = Index("q", M), Index("q'", M)
-    gram = total(K[o, k] * J[o2, k], k) + mu * KroneckerDelta(o, o2)
+    gram = total(K[o, k] * J[o2, k], k) + mu * kronecker(o, o2)
     return StepEquations(
         gradient,
         hessian,

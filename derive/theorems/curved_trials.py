@@ -21,13 +21,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from sympy import Expr, IndexedBase, Integer, KroneckerDelta, Rational, Symbol
+from sympy import Expr, Integer, Rational, Symbol
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network
-from derive.quantities import Index, N, Ra, Rz, mu, total
+from derive.quantities import Index, IndexedBase, N, Ra, Rz, kronecker, mu, total
 from derive.theorems.along_parameters import MovedAlong, forward_along_p
 from derive.theorems.convex import bending
 from derive.theorems.curved import D, H, K, NetworkStep, diagonal, rho
@@ -110,8 +110,8 @@ def systems() -> Systems:
     """Return (2.27) and (2.31); the parts of the theorem prove that they are the step."""
     p, m, k, n = (Index(name, s) for name in "pmkn")
     q, o, other = Index("q", M), Index("q", M), Index("q'", M)
-    matrix = total(J[q, p] * K[q, m], q) + shift * KroneckerDelta(p, m)
-    gram = total(K[q, k] * J[other, k], k) + shift * KroneckerDelta(q, other)
+    matrix = total(J[q, p] * K[q, m], q) + shift * kronecker(p, m)
+    gram = total(K[q, k] * J[other, k], k) + shift * kronecker(q, other)
     return Systems(
         Equation("2.27", "normal matrix", A[p, m], matrix),
         Equation("2.27", "right-hand side", g[p], total(J[o, p] * rho[o], o) - ridge * p_old[p]),
@@ -195,7 +195,7 @@ def _bent(curvature: Equation, of: Expr, left: Expr, i: Index, c: Index, k: Inde
     on_diagonal, meaning = diagonal(curvature), curvature
     if on_diagonal is not None:
         one, first, second = curvature.lhs.indices
-        tie = KroneckerDelta(first, second) * D[one, first]
+        tie = kronecker(first, second) * D[one, first]
         meaning = Equation("", "H is a diagonal", curvature.lhs, tie)
     start = total(H[i, c, k] * of, k)
     name = f"H times {of.base}"

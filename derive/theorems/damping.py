@@ -13,10 +13,10 @@ With A = J^T J + mu I, g = J^T r and A h = g:
 
 from __future__ import annotations
 
-from sympy import Expr, IndexedBase, Integer, Symbol
+from sympy import Expr, Integer, Symbol
 
 from derive.equation import Equation
-from derive.quantities import Index, mu, total
+from derive.quantities import Index, IndexedBase, mu, total
 from derive.theorems.levenberg_marquardt import (
     MODEL,
     A,

@@ -11,10 +11,10 @@ length the change is least along -g. Equation numbers 3.x.
 
 from __future__ import annotations
 
-from sympy import Expr, IndexedBase, Integer, Rational, Symbol
+from sympy import Expr, Integer, Rational, Symbol
 
 from derive.equation import Equation
-from derive.quantities import Index, eta, total
+from derive.quantities import Index, IndexedBase, eta, total
 from derive.theorems.levenberg_marquardt import p_new, p_old, s
 from derive.theorems.theorem import Given, Part, Theorem, proved
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from sympy import Expr, IndexedBase, KroneckerDelta, Max, Symbol
+from sympy import Expr, Max, Symbol
 
 from derive.equation import Equation
-from derive.quantities import Index, total
+from derive.quantities import Index, IndexedBase, kronecker, total
 from derive.theorems.levenberg_marquardt import J, M, s
 from derive.theorems.theorem import Given, Part, Theorem, proved
 from derive.theorems.trials import S
@@ -59,7 +59,7 @@ def by_eigenvalues() -> tuple[Part, Part, Part]:
         "", "P = V (lambda + ridge)^-1 V^T", P[p, m], total(V[p, i] * V[m, i] / (values[i] + ridge), i)
     )
     product = Equation("", "W = V^T V", W[i, j], total(V[m, i] * V[m, j], m))
-    unit = Equation("", "V^T V = I", W[i, j], KroneckerDelta(i, j))
+    unit = Equation("", "V^T V = I", W[i, j], kronecker(i, j))
 
     def start() -> Expr:
         return total(values[i] / (values[j] + ridge) * W[i, j] * W[j, i], i, j)

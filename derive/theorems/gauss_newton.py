@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, IndexedBase
+from sympy import Add, Expr
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network, Objective, mean_cost
-from derive.quantities import Index, N, Partial, S, U, a, psi, t, total, z
+from derive.quantities import Index, IndexedBase, N, Partial, S, U, a, psi, t, total, z
 from derive.theorems.along import Along, open_along, split_sums
 from derive.theorems.backpropagation import Derived, backpropagation, output_delta
 from derive.theorems.levenberg_marquardt import J, M, s

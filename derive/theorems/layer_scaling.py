@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from sympy import Add, Expr, IndexedBase, Integer, Mul
+from sympy import Add, Expr, Integer, Mul
 
 from derive.calculus.derivation import Deriving
 from derive.equation import Equation
 from derive.network import Network, array_of, output
-from derive.quantities import Index, N, Partial, b, l, mu, total, u, w
+from derive.quantities import Index, IndexedBase, N, Partial, b, l, mu, total, u, w
 from derive.remembered import remembered
 from derive.theorems.backpropagation import Derived, bias_gradient, weight_gradient
 from derive.theorems.gram import claimed_contribution

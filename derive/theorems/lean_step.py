@@ -20,13 +20,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Mul, Symbol, factor_terms
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Symbol, factor_terms
 
 from derive.calculus.derivation import Deriving, renamed
 from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
 from derive.network import Network, Objective, output
-from derive.quantities import F, Index, N, Partial, l, total
+from derive.quantities import F, Index, IndexedBase, N, Partial, l, total
 from derive.remembered import remembered
 from derive.theorems.backpropagation import Derived, backpropagation
 from derive.theorems.instances import Renaming, names_at, wired_as_in_general

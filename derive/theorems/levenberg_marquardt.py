@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Rational, Symbol
+from sympy import Expr, Indexed, Integer, Rational, Symbol
 
 from derive.calculus.derivation import Derivation, Deriving, renamed
 from derive.calculus.normal_form import equal
 from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
-from derive.quantities import Index, Partial, mu, total
+from derive.quantities import Index, IndexedBase, Partial, kronecker, mu, total
 from derive.remembered import remembered
 
 J = IndexedBase("J")  # J[q, p], the Jacobian of F
@@ -89,7 +89,7 @@ def step_equations() -> StepEquations:
     right = Deriving(-at_zero, LinearModel()).tidy().done()
     q, q2 = Index("q", M), Index("q'", M)
     k = Index("p", s)
-    gram = total(J[q, k] * J[q2, k], k) + mu * KroneckerDelta(q, q2)
+    gram = total(J[q, k] * J[q2, k], k) + mu * kronecker(q, q2)
     return StepEquations(
         gradient,
         hessian,
@@ -113,7 +113,7 @@ def prove_primal(equations: StepEquations) -> bool:
     p, m, q = Index("p", s), Index("m", s), Index("q", M)
     (start,) = equations.gradient.start.v.indices
     gradient = equations.gradient.result.xreplace({start: p})
-    claimed_a = total(J[q, p] * J[q, m], q) + mu * KroneckerDelta(p, m)
+    claimed_a = total(J[q, p] * J[q, m], q) + mu * kronecker(p, m)
     claimed_g = total(J[q, p] * r[q], q)
     return (
         equal(gradient, total(claimed_a * h[m], m) - claimed_g)
@@ -152,7 +152,7 @@ def _primal(equations: StepEquations, p: Index) -> Expr:
 
 def _unfolding(equations: StepEquations) -> Callable[[Expr], Expr | None]:
     """Return the rewriting that puts in what defines A, g and G."""
-    known = {A: equations.normal_matrix, g: equations.right_side, G: equations.gram}
+    known: dict[object, Equation] = {A: equations.normal_matrix, g: equations.right_side, G: equations.gram}
 
     def unfold(quantity: Expr) -> Expr | None:
         equation = known.get(getattr(quantity, "base", None))

@@ -38,12 +38,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from sympy import Expr, IndexedBase, Integer, Rational, Symbol
+from sympy import Expr, Integer, Rational, Symbol
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
-from derive.quantities import Index, Partial, mu, total
+from derive.quantities import Index, IndexedBase, Partial, mu, total
 from derive.theorems.levenberg_marquardt import J, M, g, h, p_old, phi, r, s
 from derive.theorems.theorem import Given, Part, Theorem, proved
 from derive.theorems.trials import E, decrease

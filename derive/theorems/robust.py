@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from sympy import Expr, IndexedBase, Integer, KroneckerDelta, Symbol, oo, sqrt
+from sympy import Expr, Integer, Symbol, oo, sqrt
 
 from derive.activations import Z
 from derive.activations.equality import same_on
@@ -29,7 +29,7 @@ from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION
 from derive.equation import Equation
 from derive.errors import NotProvedError
-from derive.quantities import F, Index, Partial, Rho, RhoPrime, mu, total, y
+from derive.quantities import F, Index, IndexedBase, Partial, Rho, RhoPrime, kronecker, mu, total, y
 from derive.robust import ROBUST, RobustLoss
 from derive.theorems.levenberg_marquardt import A, J, M, g, h, p_old, r, s
 from derive.theorems.theorem import Given, Part, Theorem, proved
@@ -96,7 +96,7 @@ def descent_direction() -> Part:
     """Derive (5.25): g^T h = sum_q t_q^2 (J h)_q^2 + mu ||h||^2 for the weighted step h."""
     p, m, k, n = (Index(name, s) for name in "pmkn")
     q, o = Index("q", M), Index("q", M)
-    matrix = total(t[q] ** 2 * J[q, p] * J[q, m], q) + mu * KroneckerDelta(p, m)
+    matrix = total(t[q] ** 2 * J[q, p] * J[q, m], q) + mu * kronecker(p, m)
     normal = Equation("", "weighted normal matrix", A[p, m], matrix)
     system = Equation("", "A h = g", g[p], total(A[p, m] * h[m], m))
     claimed = total(t[o] ** 2 * total(J[o, k] * h[k], k) ** 2, o) + mu * total(h[n] ** 2, n)

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from sympy import IndexedBase, KroneckerDelta, Max, Rational
+from sympy import Expr, Max, Rational
 
 from derive.activations.functions import Above
 from derive.equation import Equation
-from derive.quantities import Index, mu, total
+from derive.quantities import Index, IndexedBase, kronecker, mu, total
 from derive.theorems.levenberg_marquardt import g, h, s
 from derive.theorems.theorem import Given, Part, Theorem, proved
 from derive.theorems.trials import S
@@ -40,15 +40,20 @@ def diagonal() -> tuple[Equation, Equation]:
     p = Index("p", s)
     never = 1 - Above(grown[p])  # 1 where the column has always been 0
     return (
-        Equation("5.18", "largest square", grown[p], Max(largest[p], column[p])),
-        Equation("5.18", "scale", scale[p], Max(grown[p], never) ** Rational(-1, 2)),
+        Equation("5.18", "largest square", grown[p], _greater(largest[p], column[p])),
+        Equation("5.18", "scale", scale[p], _greater(grown[p], never) ** Rational(-1, 2)),
     )
+
+
+def _greater(u: Expr, v: Expr) -> Expr:
+    """Return the greater of two letters, or of a letter and what holds another: nothing tells them apart."""
+    return Max(u, v, evaluate=False)
 
 
 def scaled_system() -> tuple[Equation, Equation]:
     """Return (5.18)."""
     p, m = Index("p", s), Index("m", s)
-    matrix = scale[p] * scale[m] * S[p, m] + ridge * scale[p] ** 2 * KroneckerDelta(p, m)
+    matrix = scale[p] * scale[m] * S[p, m] + ridge * scale[p] ** 2 * kronecker(p, m)
     return (
         Equation("5.18", "scaled matrix", Z[p, m], matrix),
         Equation("5.18", "scaled right-hand side", gz[p], scale[p] * g[p]),
@@ -72,7 +77,7 @@ def _inverse() -> Equation:
 def system() -> tuple[Part, Part]:
     """Derive (5.18): (Z + mu I) x - gz is (S + ridge I + mu D) h - g, each row times its scale."""
     p, m, n = Index("p", s), Index("m", s), Index("n", s)
-    matrix = S[p, m] + (ridge + mu * D[p]) * KroneckerDelta(p, m)
+    matrix = S[p, m] + (ridge + mu * D[p]) * kronecker(p, m)
     rows = scale[p] * (total(matrix * h[m], m) - g[p])
     kept = ridge * scale[p] ** 2 * x[p] + mu * x[p] - scale[p] * g[p]
     both = total(scale[p] * scale[n] * S[p, n] * x[n], n) + kept

@@ -11,13 +11,13 @@ By (1.7) and if the targets of a sample add up to 1, (1.1) becomes delta_j = a_j
 
 from __future__ import annotations
 
-from sympy import Expr, IndexedBase, Symbol, exp, expand, log, symbols
+from sympy import Expr, Symbol, exp, expand, log, symbols
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION, DISTRIBUTIVE
 from derive.equation import Equation
 from derive.network import Network
-from derive.quantities import Index, L, N, a, e, total, z
+from derive.quantities import Index, IndexedBase, L, N, a, e, total, z
 from derive.theorems.theorem import Given, Part, Theorem
 
 h = IndexedBase("h")  # h[i] = exp(-m), of sample i

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from sympy import Expr, IndexedBase, Symbol
+from sympy import Expr, Symbol
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
-from derive.quantities import Index, mu, total
+from derive.quantities import Index, IndexedBase, mu, total
 from derive.theorems.levenberg_marquardt import A, J, M, StepEquations, g, h, r, s, step_equations, v
 from derive.theorems.theorem import Given, Part, Theorem, proved
 

@@ -18,13 +18,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from sympy import Expr, IndexedBase, Integer, KroneckerDelta, Symbol
+from sympy import Expr, Integer, Symbol
 
 from derive.calculus.derivation import Deriving
 from derive.calculus.rules import DEFINITION, PREMISE
 from derive.equation import Equation
 from derive.network import Network
-from derive.quantities import Index, N, Partial, Ra, mu, total
+from derive.quantities import Index, IndexedBase, N, Partial, Ra, kronecker, mu, total
 from derive.theorems.along_parameters import forward_along_p
 from derive.theorems.levenberg_marquardt import A, G, J, M, g, h, p_old, r, s, v
 from derive.theorems.theorem import Given, Part, Theorem, proved
@@ -165,11 +165,9 @@ def weighted_equations() -> WeightedEquations:
     """Return (5.11)-(5.13); the parts of the theorem prove that they are the step."""
     p, m, k, n = Index("p", s), Index("m", s), Index("k", s), Index("n", s)
     q, q2, o = Index("q", M), Index("q'", M), Index("o", M)
-    gram = total(Jt[q, k] * Jt[q2, k], k) + shift * KroneckerDelta(q, q2)
+    gram = total(Jt[q, k] * Jt[q2, k], k) + shift * kronecker(q, q2)
     return WeightedEquations(
-        Equation(
-            "5.11", "normal matrix", A[p, m], total(Jt[q, p] * Jt[q, m], q) + shift * KroneckerDelta(p, m)
-        ),
+        Equation("5.11", "normal matrix", A[p, m], total(Jt[q, p] * Jt[q, m], q) + shift * kronecker(p, m)),
         Equation("5.12", "right-hand side", g[p], total(Jt[q, p] * rt[q], q) - ridge * p_old[p]),
         Equation("5.13", "damped Gram matrix", G[q, q2], gram),
         Equation(

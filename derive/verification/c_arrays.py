@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, IndexedBase, Integer
+from sympy import Expr, Indexed, Integer
 
 from derive.network import array_of
 from derive.numbered import cost_equation
 from derive.program.lowering import Computed
 from derive.program.routines import computed, computed_cost, forward_equations
 from derive.proof import Proof
-from derive.quantities import Cost, F, N, Partial, a, b, delta, e, m, omega, q, u, w, y, z
+from derive.quantities import Cost, F, IndexedBase, N, Partial, a, b, delta, e, m, omega, q, u, w, y, z
 from derive.theorems import levenberg_marquardt as lm
 from derive.verification.c_loops import Array
 from derive.verification.expected import Knowledge

@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from sympy import Expr, Indexed, IndexedBase, Integer, Sum, Symbol
+from sympy import Expr, Indexed, Integer, Sum, Symbol
 
 from derive.numbered import residual_equation
 from derive.proof import Proof
-from derive.quantities import Index, N, Partial, eta, mu, total
+from derive.quantities import Index, IndexedBase, N, Partial, eta, mu, total
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient

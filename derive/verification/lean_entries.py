@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sympy import Expr, Indexed, Integer, KroneckerDelta
+from sympy import Expr, Indexed, Integer
 
 from derive.calculus.normal_form import equal
 from derive.network import array_of
 from derive.program.lean import outputs_first, samples_last
 from derive.program.lowering import plainly
-from derive.quantities import Index, N, Partial, a, mu, total, y
+from derive.quantities import Index, N, Partial, a, kronecker, mu, total, y
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.lean_step import Q
 from derive.theorems.trials import (
@@ -163,7 +163,7 @@ def _shifted(damped: Expr, matrix: Expr) -> None:
         raise Refusal("the system's matrix has not two indices")
     p, q = free
     same = matrix.xreplace(dict(zip(others, (p, q), strict=True)))
-    if not equal(damped, same + mu * KroneckerDelta(p, q)):
+    if not equal(damped, same + mu * kronecker(p, q)):
         raise Refusal("the system of the proof is not this one with mu on its diagonal")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Protocol
 
-from sympy import Expr, Integer, KroneckerDelta, Mul
+from sympy import Add, Expr, Integer, KroneckerDelta, Mul
 
 from derive.quantities import Index, put_in
 from derive.remembered import remembered
@@ -132,9 +132,9 @@ def product(lengths: Group) -> Expr:
 @remembered
 def _length(start: Expr, stop: Expr, size: Expr) -> Expr:
     """Return how many entries a stretch of so many has, which must be known to lie in them."""
-    if not (start.is_nonnegative and (stop - start).is_positive):
+    if not (_is_nonnegative(start) and (stop - start).is_positive):
         raise Refusal(f"takes entries {start} to {stop}, which is empty or not known")
-    if not (size - stop).is_nonnegative:
+    if not _is_nonnegative(size - stop):
         raise Refusal(f"takes entries up to {stop} of {size}")
     return stop - start
 
@@ -146,7 +146,18 @@ def apart(low: Expr, high: Expr, start: Expr, stop: Expr) -> bool:
         return False
     if all(isinstance(place, Integer) for place in (low, high, start, stop)):
         return bool(low.p >= stop.p or start.p >= high.p)
-    return bool((low - stop).is_nonnegative or (start - high).is_nonnegative)
+    return _is_nonnegative(low - stop) or _is_nonnegative(start - high)
+
+
+def _is_nonnegative(expr: Expr) -> bool:
+    """Say whether an expression is known to be 0 or more; of numbers times positive letters we see it."""
+    terms = [term.as_coeff_Mul() for term in Add.make_args(expr)]
+    if all(letter == 1 or (letter.is_Symbol and letter.is_positive) for _, letter in terms):
+        if all(number.is_negative for number, _ in terms):
+            return False
+        if all(number.is_nonnegative for number, _ in terms):
+            return True
+    return bool(expr.is_nonnegative)
 
 
 @dataclass(frozen=True, eq=False)

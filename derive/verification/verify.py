@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from derive.architecture import Architecture
 from derive.costs import QUADRATIC
@@ -18,12 +19,9 @@ from derive.proof import Proof, prove
 from derive.special import definite_source, general_source
 from derive.special import source as special_source
 from derive.theorems.descent import descent_update
-from derive.verification.acceleration import AccelerationEntries
 from derive.verification.caught_exp import takes_exp
-from derive.verification.curved_runs import curved_runs, needed_files
 from derive.verification.entries import Entries
 from derive.verification.expected import Knowledge, array_equations
-from derive.verification.further import Further, FurtherEntries
 from derive.verification.interpreter import Interpreter
 from derive.verification.lean_runs import FILES, lean_runs
 from derive.verification.objects import Located, Skipped, Trace
@@ -34,9 +32,11 @@ from derive.verification.scalar_equations import scalar_knowledge, unbounded_kno
 from derive.verification.scalars import check_sample_steps
 from derive.verification.scope import UNPROVED, functions
 from derive.verification.source import Source, SourceError, Sources, read_source
-from derive.verification.sweeps import IterationEntries, SweepEntries
 from derive.verification.values import Refusal
 from derive.version import MARKER
+
+if TYPE_CHECKING:
+    from derive.verification.further import Further
 
 NEEDED = ("forward.py", "gradient.py", "lm_step.py", "parameters.py", "train.py")
 MAX_SCALARS = 2000
@@ -60,6 +60,8 @@ class Verifier:
     @cached_property
     def further(self) -> tuple[Further, ...]:
         """The equations of each further module."""
+        from derive.verification.further import Further
+
         return tuple(Further(self.proof, extra) for extra in self.extras if extra != "matrix-free")
 
     @cached_property
@@ -123,7 +125,11 @@ def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> R
             message = "differs from the functions that packages carry, which are trusted as they stand"
             findings.append(Finding(name, 1, "", "", message))
     lean = (*FILES, ROBUST) if proof.lean is not None else ()
-    curved = () if proof.curved is None else needed_files(files)
+    curved: tuple[str, ...] = ()
+    if proof.curved is not None:
+        from derive.verification.curved_runs import needed_files
+
+        curved = needed_files(files)
     needed = (*NEEDED, *lean, *curved, *map(module, verifier.extras))
     missing = [name for name in needed if name not in files]
     findings += [Finding(name, 1, "", "", "is missing") for name in missing]
@@ -136,6 +142,10 @@ def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> R
     _attempt(findings, sources, "train.py", "descend", Entries(descent, verifier.descent, proof).descend)
     runs = [arrays, descent]
     for further in verifier.further:
+        from derive.verification.acceleration import AccelerationEntries
+        from derive.verification.further import FurtherEntries
+        from derive.verification.sweeps import SweepEntries
+
         runs.append(Interpreter(sources, further.knowledge))
         kind = AccelerationEntries if further.extra == ACCELERATION else FurtherEntries
         added = kind(runs[-1], further, proof)
@@ -143,6 +153,8 @@ def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> R
         for file, name, run in listed:
             _attempt(findings, sources, file, name, run)
     if "matrix-free" in verifier.extras:
+        from derive.verification.sweeps import IterationEntries
+
         iteration = IterationEntries(sources, proof)
         for file, name, run in iteration.all():
             _attempt(findings, sources, file, name, run)
@@ -157,6 +169,8 @@ def _verify(verifier: Verifier, files: Mapping[str, str], *, blaming: bool) -> R
         for file, name, run in entries:
             _attempt(findings, sources, file, name, run)
     if proof.curved is not None:
+        from derive.verification.curved_runs import curved_runs
+
         more, entries = curved_runs(sources, proof, verifier.arrays.kept)
         runs += more
         for file, name, run in entries:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sympy import Expr, Integer, KroneckerDelta
+from sympy import Expr, Integer
 
 from derive.calculus.normal_form import equal
-from derive.quantities import Index, N, a, mu, total, y
+from derive.quantities import Index, N, a, kronecker, mu, total, y
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.trials import S, decrease, primal_decrease
 from derive.theorems.weighted_step import (
@@ -89,7 +89,7 @@ class WeightedFlat(FlatEntries):
         made, solution = self.made(), self.vector(lm.h, lm.s)
         p, m, q = Index("p", lm.s), Index("m", lm.s), Index("q", lm.M)
         matrix = weighted_equations().matrix
-        wanted = total(Jt[q, p] * Jt[q, m], q) + shift * KroneckerDelta(p, m)
+        wanted = total(Jt[q, p] * Jt[q, m], q) + shift * kronecker(p, m)
         names = dict(zip(matrix.lhs.indices, (p, m), strict=True))
         if not equal(matrix.rhs.xreplace(names), wanted):
             raise Refusal("the system of the proof is not this one with shift on its diagonal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from sympy import Add, Expr, IndexedBase, Integer, Pow, Rational
+from sympy import Add, Expr, Integer, Pow, Rational
 
 from derive.claims.algebra.syntax import (
     Call,
@@ -25,7 +25,7 @@ from derive.claims.syntax import MalformedClaim, Name, Number
 from derive.claims.updates.values import OUTPUTS, RANGES, Value, inner_product, joined, scalar, scaled
 from derive.network import mean_cost, sample_cost
 from derive.printers.text import expression_text
-from derive.quantities import Index, L, N, Partial, a, total
+from derive.quantities import Index, IndexedBase, L, N, Partial, a, total
 from derive.quantities import y as target
 from derive.theorems.descent import descent_update, gradient
 from derive.theorems.levenberg_marquardt import p_old, s
