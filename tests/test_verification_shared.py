@@ -72,6 +72,23 @@ def test_a_name_that_has_no_value_yet_is_not_taken_for_one_that_is_not_known() -
     assert not holds("gradient.py", "    a2, a3 = activations\n", "    d2 = d3\n    a2, a3 = activations\n")
 
 
+@pytest.mark.parametrize(
+    "test",
+    [
+        "(a2.ndim == 2) is True",
+        "a2.shape == (5, 3)",
+        "(a2.ndim,) != (7,)",
+        "len(X) is 5",
+        "X.dtype is not b2.ndim",
+    ],
+)
+def test_what_depends_on_the_samples_is_not_decided(test: str) -> None:
+    """Else the guard of exp would be 1 for some samples, or for all, and be read as 708."""
+    guard = "88.0 if a2.itemsize == 4 else 708.0"
+    for choice in (f"1.0 if {test} else 708.0", f"708.0 if {test} else 1.0"):
+        assert not holds("forward.py", guard, choice)
+
+
 def test_a_letter_that_may_be_negative_does_not_take_the_place_of_a_positive_one() -> None:
     """sqrt(mu^2) is mu; of a letter of which nothing is known it is not."""
     letters = Letters(verifier().arrays)

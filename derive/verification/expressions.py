@@ -14,7 +14,7 @@ from derive.verification.calls import SCALAR
 from derive.verification.exp_bound import exp_bound, sized
 from derive.verification.functions import Where, magnitude, relation
 from derive.verification.numpy_calls import call_method, call_numpy, call_special
-from derive.verification.objects import FLOAT, UNKNOWN, Dotted, Frame, Function, Instance, Method
+from derive.verification.objects import FLOAT, UNKNOWN, Dotted, Frame, Function, Instance, Method, Opaque
 from derive.verification.spelling import constant
 from derive.verification.values import Refusal, View, product
 
@@ -136,6 +136,8 @@ class Expressions:
 
     def _compare(self, operator: ast.cmpop, left: Any, right: Any) -> Any:
         if isinstance(operator, (ast.Is, ast.IsNot)):
+            if isinstance(left, Opaque) or isinstance(right, Opaque) or _both_numbers(left, right):
+                return UNKNOWN
             return (left is right) == isinstance(operator, ast.Is)
         if isinstance(left, Expr) and isinstance(right, Expr):
             name = type(operator).__name__
@@ -143,7 +145,8 @@ class Expressions:
                 return bool((left - right).is_zero) == isinstance(operator, ast.Eq)
             return relation(name, left, right) if name in ("Lt", "LtE", "Gt", "GtE") else UNKNOWN
         if isinstance(left, tuple) and isinstance(right, tuple) and isinstance(operator, (ast.Eq, ast.NotEq)):
-            return (left == right) == isinstance(operator, ast.Eq)
+            same = _same(left, right)
+            return UNKNOWN if same is None else same == isinstance(operator, ast.Eq)
         if isinstance(left, str) and isinstance(right, str) and isinstance(operator, (ast.Eq, ast.NotEq)):
             return (left == right) == isinstance(operator, ast.Eq)
         return UNKNOWN
@@ -274,6 +277,19 @@ class Expressions:
             case ["math", function], [Expr() as value] if function in SCALAR:
                 return SCALAR[function](value)
         raise Refusal(f"{name.removeprefix('builtins.')} is not known here")
+
+
+def _both_numbers(left: Any, right: Any) -> bool:
+    return isinstance(left, Expr) and isinstance(right, Expr)
+
+
+def _same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool | None:
+    """Say whether two tuples of numbers are equal; None if it depends on what is not known."""
+    if len(left) != len(right):
+        return False
+    pairs = list(zip(left, right, strict=True))
+    found = [(u - v).is_zero if _both_numbers(u, v) else None for u, v in pairs]
+    return False if False in found else None if None in found else True
 
 
 _MEANS: dict[type[ast.expr], Callable[[Expressions, Any, Frame], Any]] = {
