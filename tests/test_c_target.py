@@ -234,9 +234,7 @@ def test_the_loader_refuses_what_is_no_sample_of_the_network(proofs, tmp_path):
                 call()
         with pytest.raises(TypeError, match="X: expected real numbers"):
             net.forward(p, [["a", "b"]])
-        assert net.cost(p, X, Y == 1) == net.cost(
-            p, X, Y
-        )  # truth values are numbers, as in the other targets
+        assert net.cost(p, X, Y == 1) == net.cost(p, X, Y)  # truth values are numbers
 
 
 def test_the_loader_says_that_there_is_no_compiler(proofs, tmp_path, monkeypatch):
