@@ -10,7 +10,15 @@ from derive.architecture import Parameter
 from derive.equation import Equation
 from derive.network import Network
 from derive.package_lean import _call, _kept, _sizes
-from derive.package_parts import entries_of_slots, function, memory_of, others, shape_code, spare_arrays
+from derive.package_parts import (
+    entries_of_slots,
+    function,
+    kept_entries,
+    memory_of,
+    others,
+    shape_code,
+    spare_arrays,
+)
 from derive.printers.numpy import special_functions
 from derive.printers.text import equation_text
 from derive.program.arrangement import LoweringError
@@ -20,8 +28,6 @@ from derive.program.curved_lean import (
     curved_lean_routines,
     model_routines,
 )
-from derive.program.overhead import CONSTANTS
-from derive.program.passes import entries
 from derive.program.routines import CurvedRoutines, Routines
 from derive.program.statements import Axes
 from derive.proof import Proof
@@ -182,11 +188,7 @@ def _gram(
         "weigh_vector": weigh_vector,
         "memory": memory_of(steps, [], [], []),
         "kept": _sizes(
-            [
-                entries(routines.propagate.axes[name])
-                for name in (*activations, *spare)
-                if name not in CONSTANTS
-            ],
+            kept_entries(routines, (*activations, *spare)),
             12,
         ),
         "square_slots": _sizes(entries_of_slots(lean.gram, square), 12),

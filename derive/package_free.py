@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from derive.errors import NotProvedError
-from derive.package_parts import constant_line, function, shape_code, slot_sizes, spare_arrays, touched
+from derive.package_parts import array_line, function, kept_entries, slot_sizes, spare_arrays, touched
 from derive.printers.numpy import special_functions, tuple_code
-from derive.program.overhead import CONSTANTS
-from derive.program.passes import entries
 from derive.program.routines import Routines
 from derive.program.sweeps import iteration_routines, sweeps
 from derive.proof import Proof
@@ -27,16 +25,12 @@ def sweeps_context(proof: Proof, routines: Routines, names: Sequence[str]) -> di
     directions, blocks = [f"R{name}" for name in names], [f"g{name}" for name in names]
     push = function(found.forward, [lent[0], ("direction", directions), lent[1], ("work", forward_work)])
     pull = function(found.backward, [*lent, ("back", backward_work), ("product", blocks)])
-    kept = [
-        entries(routines.propagate.axes[name]) for name in (*activations, *spare) if name not in CONSTANTS
-    ]
+    kept = kept_entries(routines, (*activations, *spare))
     growing, fixed = slot_sizes(found.forward)
     first = len(kept)
 
     def carve(name: str, slot: int, axes: dict[str, Any]) -> str:
-        if name in CONSTANTS:
-            return constant_line(name, "memory[0].dtype")
-        return f"carve(memory[{slot}], {shape_code(axes[name])}),  # {name}"
+        return array_line(name, f"memory[{slot}]", axes[name], "memory[0].dtype")
 
     passed, axes = routines.propagate.axes, found.forward.axes
     return {

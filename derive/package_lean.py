@@ -10,9 +10,11 @@ from derive.architecture import Parameter
 from derive.package_layers import layers_contexts, of_numbers
 from derive.package_parts import (
     Function,
+    array_line,
     constant_line,
     entries_of_slots,
     function,
+    kept_entries,
     memory_of,
     shape_code,
     spare_arrays,
@@ -20,8 +22,7 @@ from derive.package_parts import (
 from derive.package_weighted import weighted_contexts
 from derive.printers.numpy import special_functions, tuple_code
 from derive.program.lean import lean_routines
-from derive.program.overhead import CONSTANTS, constants_of
-from derive.program.passes import entries
+from derive.program.overhead import constants_of
 from derive.program.routines import Routines
 from derive.program.speed import ONES, faster_steps
 from derive.program.statements import Axes
@@ -44,9 +45,7 @@ def lean_contexts(
     gram_work = [name for name in slots if name not in square and name in in_gram]
     back_work = [name for name in slots if name not in square and name in in_back]
     of_gram, of_back = constants_of(lean.gram), constants_of(lean.pull_back)
-    kept_slots = [
-        entries(routines.propagate.axes[name]) for name in (*activations, *spare) if name not in CONSTANTS
-    ]
+    kept_slots = kept_entries(routines, (*activations, *spare))
     lean_steps = replace(lean.gram, slots={name: slot for name, slot in slots.items() if name not in square})
     layers = layers_contexts(proof, routines, names)
     gram_lent = [*lent, ("work", gram_work + of_gram), ("squares", square), ("scales", layers["names"])]
@@ -155,12 +154,7 @@ def _sizes(sizes: list[int], indent: int) -> str:
 def _kept(routines: Routines, names: list[str], first: int) -> list[str]:
     """Return the lines that give arrays of the forward pass memory of their own."""
     axes = routines.propagate.axes
-    return [
-        constant_line(name)
-        if name in CONSTANTS
-        else f"carve(kept[{first + k}], {shape_code(axes[name])}),  # {name}"
-        for k, name in enumerate(names)
-    ]
+    return [array_line(name, f"kept[{first + k}]", axes[name]) for k, name in enumerate(names)]
 
 
 def _call(made: Function, known: dict[str, str]) -> str:

@@ -127,10 +127,7 @@ def memory_of(routine: Routine, activations: list[str], work: list[str], spare: 
     growing, fixed = slot_sizes(routine)
 
     def carve(name: str) -> str:
-        if name in CONSTANTS:
-            return constant_line(name)
-        shape = shape_code(routine.axes[name])
-        return f"carve(memory[{routine.slots[name]}], {shape}),  # {name}"
+        return array_line(name, f"memory[{routine.slots.get(name)}]", routine.axes.get(name, ()))
 
     return Memory(
         tuple_code(list(map(str, growing)), 12),
@@ -139,6 +136,19 @@ def memory_of(routine: Routine, activations: list[str], work: list[str], spare: 
         tuple(carve(name) for name in work),
         tuple(carve(name) for name in spare),
     )
+
+
+def array_line(name: str, place: str, axes: Axes, dtype: str = "dtype") -> str:
+    """Print how an array of a workspace comes by its memory: it is cut out of a place, or a number alone."""
+    if name in CONSTANTS:
+        return constant_line(name, dtype)
+    return f"carve({place}, {shape_code(axes)}),  # {name}"
+
+
+def kept_entries(routines: Routines, names: Iterable[str]) -> list[int]:
+    """Return the entries, for one sample, of arrays that a forward pass leaves; numbers take no place."""
+    axes = routines.propagate.axes
+    return [entries(axes[name]) for name in names if name not in CONSTANTS]
 
 
 def constant_line(name: str, dtype: str = "dtype") -> str:
