@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import cache
 
 import pytest
@@ -9,6 +10,7 @@ from sympy import Symbol
 
 from derive import generate
 from derive.verification.letters import Letters, Unlike
+from derive.verification.objects import pure
 from derive.verification.verify import Verifier
 
 
@@ -95,3 +97,13 @@ def test_a_letter_that_may_be_negative_does_not_take_the_place_of_a_positive_one
     with pytest.raises(Unlike):
         letters.match(Symbol("mu", positive=True), Symbol("c"))
     letters.match(Symbol("mu", positive=True), Symbol("nu", positive=True))
+
+
+@pytest.mark.parametrize("test", ["np.isfinite(p, X).all()", "X.max(0, Y)", "np.any(X, 0, Y)"])
+def test_a_guard_does_not_fill_an_array_that_it_names_by_position(test: str) -> None:
+    assert not pure(ast.parse(test, mode="eval").body)
+
+
+@pytest.mark.parametrize("test", ["np.isfinite(p).all()", "X.max(0)", "max(n, 1)", "np.allclose(p, X)"])
+def test_a_guard_that_only_looks_is_without_effect(test: str) -> None:
+    assert pure(ast.parse(test, mode="eval").body)

@@ -69,6 +69,8 @@ PURE = BUILTINS | frozenset(
     ["allclose", "argwhere", "asarray", "hasattr", "isfinite", "join", "prod", "shape", "sum"]
 )
 
+FILLING = frozenset(["all", "any", "isfinite", "max", "min", "prod", "sum"])  # may fill a further argument
+
 
 class Located(Exception):
     """A refusal with the place where it happened."""
@@ -140,6 +142,8 @@ def pure(node: ast.expr) -> bool:
         if isinstance(part, ast.Call):
             name = part.func.attr if isinstance(part.func, ast.Attribute) else getattr(part.func, "id", "")
             if name not in PURE or any(keyword.arg == "out" for keyword in part.keywords):
+                return False
+            if isinstance(part.func, ast.Attribute) and name in FILLING and len(part.args) > 1:
                 return False
     return True
 
