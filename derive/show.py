@@ -17,6 +17,7 @@ from derive.network import Network
 from derive.numbered import forward_equations, objective_equations
 from derive.numbering import OWN, Numbering
 from derive.own_cost import cost as cost_of
+from derive.printers.identity import with_identity
 from derive.printers.text import Text, Unicode
 from derive.proof import Proof
 from derive.stages import Stages
@@ -91,10 +92,11 @@ def _step_table(spell: type[Text], title: str, derivation: Derivation, numbering
     table = Table(title=escape(numbering.cite(title)), title_justify="left", box=None)
     table.add_column("expression", overflow="fold")
     table.add_column("rule", style="cyan")
-    table.add_row(escape(spell.expression(derivation.start)), "")
-    for step in derivation.steps:
+    start, *reached = with_identity(derivation.start, *(step.after for step in derivation.steps))
+    table.add_row(escape(spell.expression(start)), "")
+    for step, after in zip(derivation.steps, reached, strict=True):
         rule = f"{step.rule.name}: {step.note}" if step.note else step.rule.name
-        table.add_row(escape(f"= {spell.expression(step.after)}"), escape(numbering.cite(rule)))
+        table.add_row(escape(f"= {spell.expression(after)}"), escape(numbering.cite(rule)))
     return table
 
 

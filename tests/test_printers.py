@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from jinja2 import meta
-from sympy import KroneckerDelta, Rational, Symbol, exp, tan
+from sympy import Integer, KroneckerDelta, Rational, Symbol, exp, tan
 
 from derive.activations import SIGMOID
 from derive.architecture import Architecture
 from derive.calculus.rules import RULES
+from derive.equation import Equation
 from derive.errors import NotProvedError
 from derive.latex_document import TEMPLATE, context, latex_document
 from derive.network import Network, mean_cost
@@ -345,3 +346,14 @@ def test_the_article_compiles(sizes: str, tmp_path: Path):
         assert run.returncode == 0, log[-3000:]
         assert not re.search(r"^!", log, flags=re.MULTILINE)
         assert all(float(width) <= 10 for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log))
+
+
+def test_among_matrices_the_identity_is_spelled_and_numbers_stay_numbers() -> None:
+    A, B = Symbol("A", commutative=False), Symbol("B", commutative=False)
+    lam = Symbol("lambda", positive=True)
+    assert equation_text(Equation("", "", (A + lam) * (B - 2), Integer(1))) == (
+        "(A + lambda I) (B - 2 I) = I"
+    )
+    assert equation_latex(Equation("", "", A * B, Integer(1))) == "A B = I"
+    assert equation_text(Equation("", "", lam * A, 2 * B)) == "lambda A = 2 B"
+    assert equation_text(Equation("", "", lam**2 - 1, Integer(3))) == "lambda^2 - 1 = 3"

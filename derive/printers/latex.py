@@ -18,6 +18,7 @@ from derive.equation import Equation
 from derive.network import Network
 from derive.numbered import forward_equations, lemma_equations
 from derive.numbering import OWN, Numbering
+from derive.printers.identity import with_identity
 from derive.printers.latex_prose import prose
 from derive.printers.latex_spelling import Latex
 from derive.printers.levels import Level, shown
@@ -55,8 +56,9 @@ def equation_latex(eq: Equation, samples: bool = False) -> str:
 
 def equation_sides(eq: Equation, samples: bool = False) -> tuple[str, str]:
     """Return both sides in LaTeX, read together so that they share their letters."""
-    latex = Latex([eq.lhs, eq.rhs], samples)
-    return latex.read(eq.lhs), latex.read(eq.rhs)
+    lhs, rhs = with_identity(eq.lhs, eq.rhs)
+    latex = Latex([lhs, rhs], samples)
+    return latex.read(lhs), latex.read(rhs)
 
 
 def ranges_latex(eq: Equation) -> str:
@@ -77,10 +79,12 @@ def derivation_lines(
     d: Derivation, samples: bool = False, level: Level = Level.STUDENT
 ) -> tuple[str, tuple[Line, ...]]:
     """Return what a derivation starts from and the steps that a level shows."""
-    latex = Latex([d.start, *(step.after for step in d.steps)], samples)
+    reached = with_identity(d.start, *(step.after for step in d.steps))
+    latex = Latex(reached, samples)
+    spelled = dict(zip(d.steps, reached[1:], strict=True))
     steps = shown(d.steps, level)
-    lines = (Line(latex.read(step.after), step.rule, step.note, silent) for step, silent in steps)
-    return latex.read(d.start), tuple(lines)
+    lines = (Line(latex.read(spelled[step]), step.rule, step.note, silent) for step, silent in steps)
+    return latex.read(reached[0]), tuple(lines)
 
 
 def derivation_latex(

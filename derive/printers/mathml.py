@@ -18,6 +18,7 @@ from sympy import Expr, Indexed, KroneckerDelta, Symbol
 from derive.calculus.derivation import Derivation, Step
 from derive.changes import changed
 from derive.equation import Equation
+from derive.printers.identity import with_identity
 from derive.printers.naming import is_sample
 from derive.printers.reading import Reading
 from derive.printers.text import Text
@@ -68,8 +69,9 @@ def expression_mathml(expr: Expr, samples: bool = False) -> str:
 
 def equation_mathml(eq: Equation, samples: bool = False) -> str:
     """Return ``lhs = rhs`` as a display, both sides read together."""
-    mathml = MathML([eq.lhs, eq.rhs], samples)
-    return math(f"{mathml.read(eq.lhs)} = {mathml.read(eq.rhs)}", display=True)
+    sides = with_identity(eq.lhs, eq.rhs)
+    mathml = MathML(sides, samples)
+    return math(" = ".join(map(mathml.read, sides)), display=True)
 
 
 def ranges_mathml(eq: Equation, samples: bool = False) -> str:
@@ -85,7 +87,7 @@ def derivation_mathml(d: Derivation, samples: bool = False) -> tuple[str, tuple[
 
     What a step brings has the class ``new``, what the next step replaces ``old``.
     """
-    shown = [d.start, *(step.after for step in d.steps)]
+    shown = with_identity(d.start, *(step.after for step in d.steps))
     mathml = MathML(shown, samples)
     changes = [changed(p, q) for p, q in pairwise(shown)]
     old = [*(parts for parts, _ in changes), ()]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sympy import Expr, Indexed, Symbol
 
 from derive.equation import Equation
+from derive.printers.identity import with_identity
 from derive.printers.reading import Reading
 from derive.quantities import Index
 from derive.remembered import remembered
@@ -62,8 +63,9 @@ class Text(Reading):
     @classmethod
     def equation(cls, eq: Equation, samples: bool = True) -> str:
         """Return ``lhs = rhs`` as one line, both sides with the same letters."""
-        text = cls([eq.lhs, eq.rhs], samples)
-        return f"{text.read(eq.lhs)} = {text.read(eq.rhs)}"
+        sides = with_identity(eq.lhs, eq.rhs)
+        text = cls(sides, samples)
+        return " = ".join(map(text.read, sides))
 
     def symbol(self, name: str) -> str:
         """Spell a letter as it is."""
