@@ -28,6 +28,7 @@ NETWORKS = [
     "2-4:silu-4:silu+2-1:linear",
     "3-3:tanh-3:tanh=2-2",
     "2-3:relu-2:softplus",
+    "3-3:tanh-3:tanh=2-3=W2T+2+1",  # the slope that comes first in Q is wanted by itself only later
 ]
 
 
@@ -176,9 +177,9 @@ def verified() -> tuple[dict[str, str], Verifier]:
     return render(proved("2-2-3-2")), Verifier(proved("2-2-3-2"))
 
 
-def test_shared_slopes_are_proved() -> None:
-    files, verifier = verified()
-    assert verifier.verify(files).holds
+@pytest.mark.parametrize("text", ["2-2-3-2", "3-3:tanh-3:tanh=2-3=W2T+2+1"])
+def test_shared_slopes_are_proved(text: str) -> None:
+    assert Verifier(proved(text)).verify(render(proved(text))).holds
 
 
 SPOILED = [

@@ -39,10 +39,14 @@ class _Sharing:
             name: frozenset((name,)) for name in program.inputs
         }  # of which inputs a value is made
         self.seen: dict[str, View] = {}  # temporaries that are values now
+        self.waiting: dict[str, Statement] = {}  # values whose turn has not come yet
 
     def done(self) -> Program:
         begun: dict[str, list[Statement]] = {}  # products that are not complete yet, by what they are in
         for statement in self._without_values():
+            if statement.target.array in self.values.values():
+                self._make(statement.target.array, statement)
+                continue
             before = (begun.pop(o.array, []) for o in statement.operands if isinstance(o, View) and o.plain)
             chain = [*next(filter(None, before), []), statement]
             if self._goes_on(statement):
@@ -88,23 +92,33 @@ class _Sharing:
                 and all(self._turns(reader, target.array) for reader in self.readers[target.array])
             ):
                 lying = tuple(replace(o, transpose=False) if isinstance(o, View) else o for o in operands)
-                name = self._value(replace(statement, operands=lying), left)
+                name, made = self._value(replace(statement, operands=lying))
+                left += made
                 self.seen[target.array] = View(name, transpose=views[0].transpose)
             else:
                 left.append(replace(statement, operands=operands))
         return left
 
-    def _value(self, statement: Statement, into: list[Statement]) -> str:
-        """Return the name of a function of kept arrays, which is computed here unless it has been."""
+    def _value(self, statement: Statement) -> tuple[str, list[Statement]]:
+        """Return the name of a function of kept arrays, and the statement that makes it if it is new."""
         key = (statement.operation, statement.operands)
-        if key not in self.values:
-            arrays = [operand.array for operand in statement.operands if isinstance(operand, View)]
-            sources = frozenset[str]().union(*(self.sources[array] for array in arrays))
-            name = f"value{len(self.values)}"
-            self.values[key], self.sources[name] = name, sources
-            self.axes[name] = self.axes[arrays[0]]
-            into.append(replace(statement, target=View(name)))
-        return self.values[key]
+        if key in self.values:
+            return self.values[key], []
+        arrays = [operand.array for operand in statement.operands if isinstance(operand, View)]
+        sources = frozenset[str]().union(*(self.sources[array] for array in arrays))
+        name = f"value{len(self.values)}"
+        self.values[key], self.sources[name] = name, sources
+        self.axes[name] = self.axes[arrays[0]]
+        self.waiting[name] = replace(statement, target=View(name))
+        return name, [self.waiting[name]]
+
+    def _make(self, name: str, asked: Statement) -> None:
+        """Append what makes a value that a statement asks for, unless it has been, and before it its parts."""
+        statement = self.waiting.pop(name, None)
+        if statement is not None:
+            for array in statement.reads:
+                self._make(array, asked)
+            self.statements.append(replace(statement, equation=asked.equation))
 
     def _now(self, operand: Operand) -> Operand:
         if isinstance(operand, Scalar) or operand.array not in self.seen:
@@ -163,7 +177,8 @@ class _Sharing:
             assert isinstance(one, View)
             assert isinstance(other, View)
             operands = (View(one.array), View(other.array))
-            name = self._value(replace(chain[0], operands=operands), self.statements)
+            name, _ = self._value(replace(chain[0], operands=operands))
+            self._make(name, chain[0])
             factors[position] = replace(one, array=name)
         targets = [statement.target for statement in chain[: len(factors) - 2]] + [chain[-1].target]
         product = factors[0]
