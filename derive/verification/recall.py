@@ -52,7 +52,7 @@ class Arrays:
                 self.memories.append(value.memory)
             number = self._numbers.setdefault(value, len(self._numbers))
             self._views[number] = value
-            return ("array", number, memory, value.start, value.stop, value.leaves, value.axes, value.ties)
+            return ("array", number, memory, value.seen)
         if isinstance(value, tuple):
             return ("tuple", *(self.told(part) for part in value))
         if value is None or isinstance(value, (Expr, Opaque, bool, str)):
@@ -62,9 +62,9 @@ class Arrays:
     def found(self, told: Told) -> Any:
         """Return the value that was told."""
         match told:
-            case ("array", number, memory, *place):
+            case ("array", number, memory, seen):
                 if number not in self._views:
-                    self._views[number] = View(self.memories[memory], *place)
+                    self._views[number] = seen.of(self.memories[memory])
                 return self._views[number]
             case ("tuple", *parts):
                 return tuple(self.found(part) for part in parts)
