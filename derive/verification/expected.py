@@ -229,11 +229,11 @@ class Knowledge:
         return self._unfolding[quantity]
 
     def _unfold(self, quantity: Indexed) -> Expr:
-        if quantity.base == lm.r and len(quantity.indices) == 2:
+        if len(quantity.indices) == 2 and quantity.base == lm.r:
             known_as = residual_equation(self._network)
             given = dict(zip(known_as.lhs.indices, quantity.indices, strict=True))
             return self._written_out(known_as.rhs.xreplace(given))
-        if quantity.base == a and quantity.indices[0] in self._linear:
+        if quantity.indices[0] in self._linear and quantity.base == a:
             return z[quantity.indices]
         alias = self._aliases.get(_family(quantity))
         if alias is None:

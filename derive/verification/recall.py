@@ -14,7 +14,7 @@ answer has been agreed for a function that it called.
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,12 +184,12 @@ class Recall:
         return (node, told, *kinds), arrays
 
     def recalled(
-        self, question: Told, arrays: Arrays, names: dict[str, Any], looked_at: Container[Key]
+        self, question: Told, arrays: Arrays, names: dict[str, Any], looked_at: Callable[[Key], bool]
     ) -> tuple[Any] | None:
         """Do again what was done then and return the result, in a tuple; None if nothing is known."""
         memories = arrays.memories
         done = next((done for done in self._done.get(question, ()) if done.fits(memories)), None)
-        if done is None or any(key in looked_at for key in done.called):
+        if done is None or any(map(looked_at, done.called)):
             return None
         for outer in self._running:
             outer.called |= done.called
