@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# e044140259fcb19ff0c2399a734d61ea775ac6900f53390d1d267e4fd5dea82b
+# 59e52335f27cf96c6b7dd6344c262039c0f1327cad9efe95c4620abdb5df4d54
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 

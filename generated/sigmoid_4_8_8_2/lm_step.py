@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 2b86620d29446282e873f7c167eadb4cf94f9b08ee5d2217c9ca277f4db92a9e
+# d99582be261b26e6db76471244af88ff107cf41bb4cdd94b87a3a93667d3d07e
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The Jacobian of the network 4-8-8-2.
 
