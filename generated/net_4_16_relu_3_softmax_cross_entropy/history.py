@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# dcc46a5dde4d059eaa0fc07b49754c36772c93c5f152a35e88b6f039cea97a2c
+# 6ba5565137bc834b9f534e461c003009ee68f17d60fc1c3932e3cb3bf8f3c4b1
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# 59e52335f27cf96c6b7dd6344c262039c0f1327cad9efe95c4620abdb5df4d54
+# 591d469063b375ac15f475167d361063941f9f35464571ab4ae0760331a85eae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Descent steps of the network 2-2-3-2 on one sample at a time, in scalars.
 
