@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import runpy
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sympy import Abs, Integer, Max, Min, Symbol, exp, symbols, tanh
+from hypothesis import given
+from hypothesis import strategies as st
+from sympy import Abs, Add, Expr, Integer, Max, Min, Mul, Symbol, exp, symbols, tanh
+from sympy.printing.str import StrPrinter
 
 from derive import Architecture, prove
 from derive.equation import Equation
@@ -88,15 +92,33 @@ def test_the_slope_of_an_activation_takes_no_exponential_that_the_forward_pass_h
 def test_a_bound_is_compared_with_the_number_itself_and_only_the_chosen_one_negated() -> None:
     assert expression_code(exp(Min(-u, 708))) == "exp(-u if u > -708.0 else 708.0)"
     assert expression_code(Max(-u, 0)) == "(-u if u < 0.0 else 0.0)"
-    for given in (-1e9, -708.0, 0.0, 3.5, 1e9, math.nan):
-        plain = -given if -given < 708.0 else 708.0
-        assert values(["f = " + expression_code(Min(-u, 708))], u=given)["f"] == plain
+    for at in (-1e9, -708.0, 0.0, 3.5, 1e9, math.nan):
+        plain = -at if -at < 708.0 else 708.0
+        assert values(["f = " + expression_code(Min(-u, 708))], u=at)["f"] == plain
 
 
 def test_a_sum_begins_with_a_term_that_is_added() -> None:
     assert expression_code(v * (w - y)) == "v*(w - y)"
     assert expression_code(-u - v) == "-u - v"
     assert expression_code(1 - u) == "1.0 - u"
+
+
+PRODUCTS = st.tuples(
+    st.sampled_from([1, -1]),
+    st.lists(st.sampled_from(symbols("a Z a_1 a_10 a_2 b2_1")), max_size=4, unique=True),
+).map(lambda parts: Mul(parts[0], *parts[1]))
+
+
+@given(st.lists(PRODUCTS, min_size=1, max_size=5))
+def test_products_of_letters_and_sums_of_them_are_in_the_order_that_sympy_prints(parts: list[Expr]) -> None:
+    for expr in (Add(*parts), *parts):
+        if not expr.free_symbols:
+            continue
+        terms = StrPrinter()._as_ordered_terms(expr)  # the first that is added goes to the front
+        first = next((term for term in terms if not term.could_extract_minus_sign()), terms[0])
+        kept = [first, *(term for term in terms if term is not first)]
+        plain = " + ".join(map(str, kept)).replace("+ -", "- ")
+        assert expression_code(expr) == re.sub(r"(?<![\w.])([0-9]+)(?![\w.])", r"\1.0", plain)
 
 
 def test_small_powers_are_products_of_a_name() -> None:

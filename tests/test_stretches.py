@@ -7,7 +7,7 @@ from itertools import product
 from sympy import Expr, Integer, Symbol
 
 from derive.quantities import N
-from derive.verification.values import apart
+from derive.verification.lengths import apart, at_least, beyond
 
 M = Symbol("M", integer=True, positive=True)
 K = Symbol("k", integer=True)
@@ -34,3 +34,17 @@ def test_stretches_one_behind_the_other_are_apart() -> None:
         assert apart(here, there, Integer(0), here)
     assert not apart(Integer(0), 3 * N, N, N + M)
     assert not apart(Integer(0), N + K, N, N + M)
+
+
+def test_what_is_said_to_be_greater_is_so_whatever_the_sizes_are() -> None:
+    """And whatever SymPy knows of a difference is known here, too."""
+    places = list(product((1, 2, 5), (1, 4), (-3, 0, 2)))
+    ends = (*ENDS, N / 2, 2 * N * M, N * M + M, -N, N**2)
+    for high, low in product(ends, repeat=2):
+        more = [int(2 * (high - low).xreplace({N: n, M: m, K: k})) for n, m, k in places]
+        assert not at_least(high, low) or min(more) >= 0, (high, low)
+        assert not beyond(high, low) or min(more) > 0, (high, low)
+        assert at_least(high, low) or not (high - low).is_nonnegative
+        assert beyond(high, low) or not (high - low).is_positive
+    assert beyond(N * M + M, N * M)
+    assert not at_least(N * M, N + M)

@@ -78,6 +78,7 @@ def _operands(expr: Expr) -> list[Expr]:
     return list(expr.args)
 
 
+@remembered
 def _looks(expr: Expr) -> str:
     """Spell an expression with its indices' own names."""
     if isinstance(expr, Index):
@@ -97,14 +98,15 @@ def _leaf(expr: Expr) -> str:
     return str(expr.p if isinstance(expr, Integer) else expr)
 
 
-def _made(expr: Expr) -> list[int]:
+@remembered
+def _made(expr: Expr) -> tuple[int, ...]:
     """Return the serial numbers of the indices, for those that look the same."""
     if isinstance(expr, Index):
-        return [int(expr.dummy_index)]
+        return (int(expr.dummy_index),)
     numbers = [_made(arg) for arg in expr.args]
     if isinstance(expr, (Add, Mul, KroneckerDelta)):
         numbers.sort()
-    return [number for part in numbers for number in part]
+    return tuple(number for part in numbers for number in part)
 
 
 @remembered

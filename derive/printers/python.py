@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from sympy import (
     Expr,
@@ -11,6 +13,7 @@ from sympy import (
     Mul,
     Pow,
     Rational,
+    S,
     Symbol,
     atan,
     cos,
@@ -45,6 +48,7 @@ _NAMES = {
     erf: "erf",
     NormalCdf: "erfc",
 }
+_LAST = chr(sys.maxunicode)  # what comes after every letter: a*b stands before a
 _ROOT_OF_TWO = "1.4142135623730951"
 
 
@@ -72,10 +76,16 @@ class _Python(StrPrinter):
 
     def _as_ordered_terms(self, expr: Expr, order: str | None = None) -> list[Expr]:
         """Begin with a term that is added: a - y takes one operation less than -y + a."""
-        terms = list(super()._as_ordered_terms(expr, order))
+        terms = _ordered(expr.args) or list(super()._as_ordered_terms(expr, order))
         added = [term for term in terms if not term.could_extract_minus_sign()]
         first = next((term for term in terms if term == self.target), added[0] if added else terms[0])
         return [first, *(term for term in terms if term is not first)]
+
+    def _print_Mul(self, expr: Expr) -> str:
+        letters = _letters(expr)
+        if letters is None:
+            return str(super()._print_Mul(expr))
+        return ("-" if expr.args[0] is S.NegativeOne else "") + "*".join(letters)
 
     def _print_Function(self, expr: Expr) -> str:
         if isinstance(expr, Above):
@@ -128,6 +138,25 @@ class _Python(StrPrinter):
             product = f"({'*'.join([inner] * abs(int(power)))})"
             return product if power > 0 else f"1.0/{product}"
         return f"{inner}**{int(power)}"
+
+
+def _letters(term: Expr) -> list[str] | None:
+    """Return the names in a product of letters or minus one, in SymPy's order; None for anything else."""
+    factors = term.args if term.is_Mul else (term,)
+    if factors[0] is S.NegativeOne:
+        factors = factors[1:]
+    return sorted(factor.name for factor in factors) if all(factor.is_Symbol for factor in factors) else None
+
+
+def _ordered(terms: Sequence[Expr]) -> list[Expr] | None:
+    """Return products of letters in SymPy's order, by their letters; None if there are others."""
+    by_letters = []
+    for term in terms:
+        letters = _letters(term)
+        if letters is None:
+            return None
+        by_letters.append(([*letters, _LAST], term))
+    return [term for _, term in sorted(by_letters, key=itemgetter(0))]
 
 
 def assignment_line(assignment: Assignment) -> str:

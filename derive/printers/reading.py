@@ -14,6 +14,7 @@ from sympy import (
     Add,
     Expr,
     Float,
+    Function,
     Indexed,
     Integer,
     KroneckerDelta,
@@ -55,8 +56,10 @@ from derive.quantities import (
     Sigma,
     SigmaPrime,
     SigmaSecond,
+    free,
     mu,
 )
+from derive.remembered import remembered
 
 _OF_A_LAYER = ("w", "b", "z", "a", "m", "e", "q", "delta", "Delta", "Gamma", "psi", "epsilon", "Q")
 _ALONG = ("Rw", "Rb", "Rz", "Ra", "Rdelta", "R2z", "R2a")
@@ -330,11 +333,16 @@ class Reading(ABC):
         _, factors = term.as_coeff_mul()
         leading = min((_rank(factor) for factor in factors), default=-1)
         text = self.read(term)
-        return text.startswith("-"), term.has(mu), not term.has(Sum), leading, text
+        return text.startswith("-"), mu in free(term), not _has_sum(term), leading, text
 
 
 def _is_scalar(factor: Expr) -> bool:
     return isinstance(factor, exp) or (isinstance(factor, Symbol) and not isinstance(factor, Index))
+
+
+@remembered
+def _has_sum(expr: Expr) -> bool:
+    return isinstance(expr, Sum) or any(map(_has_sum, expr.args))
 
 
 def _is_difference(expr: Add) -> bool:
@@ -344,7 +352,9 @@ def _is_difference(expr: Add) -> bool:
 
 
 def _rank(expr: Expr) -> int:
-    if _is_scalar(expr) and not isinstance(expr, exp) and str(expr) not in _ORDER:
+    if _is_scalar(expr) and not isinstance(expr, exp) and expr.name not in _ORDER:
         return -2  # l + 1, but 1 + exp(-z)
+    if isinstance(expr, (Add, Mul, Pow, Sum, Function)):  # none of which is a name
+        return len(_ORDER)
     name = expr.base.name if isinstance(expr, Indexed) else str(expr)
     return _ORDER.index(name) if name in _ORDER else len(_ORDER)

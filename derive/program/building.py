@@ -97,9 +97,14 @@ def _is_letter(expr: Expr) -> bool:
 
 def _exponential(kind: type[Expr], args: Sequence[Expr]) -> Expr | None:
     (at,) = args
-    number, rest = at.as_coeff_Mul()
-    plain = (_is_letter(rest) and number.is_Rational) or isinstance(at, (Max, Min))
-    return kind(at, evaluate=False) if plain and rest.free_symbols else None
+    terms = at.args if at.is_Add else (at,)
+    plain = isinstance(at, (Max, Min)) or all(map(_is_product_of_letters, terms))
+    return kind(at, evaluate=False) if plain and at.free_symbols else None
+
+
+def _is_product_of_letters(expr: Expr) -> bool:
+    number, rest = expr.as_coeff_Mul()
+    return bool(number.is_Rational) and all(map(_is_letter, Mul.make_args(rest)))
 
 
 _QUICKLY = {

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Add, Expr, Indexed, Integer, Min, Pow, exp
+from sympy import Add, Expr, Indexed, Integer, Min, Mul, Pow, exp
 
 from derive.activations.functions import OVERFLOW_GUARD
 from derive.equation import Equation
-from derive.program.scalar_passes import moved
+from derive.program.building import built, with_parts
+from derive.program.scalar_passes import moved, names_in
 from derive.program.scalars import Assignment
 
 
@@ -23,18 +24,19 @@ def without_guards(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:
 
     The one is the other with numerator and denominator multiplied by exp(v); v need not be negated.
     """
-    return tuple(replace(item, value=_without_guards(item.value)) for item in assignments)
+    return tuple(
+        replace(item, value=_without_guards(item.value)) if item.value.has(exp) else item
+        for item in assignments
+    )
 
 
 def _without_guards(expr: Expr) -> Expr:
-    if not expr.has(exp):
-        return expr
     if isinstance(expr, exp) and (v := _bounded(expr.args[0])) is not None:
-        return exp(_without_guards(v))
+        return built(exp, [_without_guards(v)])
     if isinstance(expr, Pow) and expr.exp == -1 and (v := _negated(expr.base)) is not None:
-        e = exp(_without_guards(v))
-        return e / (1 + e)
-    return expr.func(*(_without_guards(arg) for arg in expr.args))
+        e = built(exp, [_without_guards(v)])
+        return built(Mul, [e, built(Pow, [built(Add, [Integer(1), e]), Integer(-1)])])
+    return with_parts(expr, [_without_guards(arg) for arg in expr.args])
 
 
 def _bounded(expr: Expr) -> Expr | None:
@@ -67,7 +69,7 @@ def of_weighted_inputs(assignments: Sequence[Assignment]) -> tuple[Assignment, .
     for item in assignments:
         if item.name not in given:
             before = given.get(_exponent(item.value))
-            value = item.value if before is None else exp(before.value)
+            value = item.value if before is None else built(exp, [before.value])
             found.append(Assignment(item.name, value, both.get(item.equation, item.equation)))
     return tuple(found)
 
@@ -75,10 +77,10 @@ def of_weighted_inputs(assignments: Sequence[Assignment]) -> tuple[Assignment, .
 def _read_once_by_exp(assignments: Sequence[Assignment]) -> dict[str, Assignment]:
     """Return what is assigned and read once, as the argument of exp, with all else of its equation."""
     names = {item.name: item for item in assignments}
-    uses = Counter(symbol.name for item in assignments for symbol in item.value.free_symbols)
+    uses = Counter(name for item in assignments for name in names_in(item.value))
     by_exp = {_exponent(item.value) for item in assignments}
-    fixed = names.keys() - moved(assignments)
     parameters = moved(assignments)
+    fixed = names.keys() - parameters
     first_move = next((k for k, item in enumerate(assignments) if item.name in parameters), len(assignments))
     early = {item.name for item in assignments[:first_move]}
     left = {name: item for name, item in names.items() if name in by_exp & fixed & early and uses[name] == 1}

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from sympy import Abs, Expr, Function, Max, Min, Pow, Symbol
 
 from derive.program.scalars import Assignment, costs, named
+from derive.remembered import remembered
 
 MAX_WRITTEN_POWER = 3  # x*x*x is faster than x**3, and inf where the power raises OverflowError
 
@@ -30,14 +31,15 @@ def name_common(assignments: Sequence[Assignment]) -> tuple[Assignment, ...]:
     count = 0
     for place, item in enumerate(assignments):
         fixed = place < first_move
+        if place == first_move:
+            names = {node: name for node, name in names.items() if not names_in(node) & moving}
         parts = [
             node
             for node in _nodes(item.value)
             if uses[node] > 1 and costs(node) and node not in names and node != item.value
         ]
         if not fixed:
-            parts = [node for node in parts if not _names(node) & moving]
-            names = {node: name for node, name in names.items() if not _names(node) & moving}
+            parts = [node for node in parts if not names_in(node) & moving]
         for node in sorted(parts, key=lambda node: (node.count_ops(), str(node))):
             count += 1
             symbol = Symbol(f"t{count}")
@@ -56,7 +58,7 @@ def without_unread(assignments: Sequence[Assignment], wanted: Collection[str]) -
     for item in reversed(assignments):
         if item.name in needed:
             found.append(item)
-            needed |= _names(item.value)
+            needed |= names_in(item.value)
     return tuple(reversed(found))
 
 
@@ -66,7 +68,7 @@ def moved(assignments: Sequence[Assignment]) -> set[str]:
     assigned: set[str] = set()
     found: set[str] = set()
     for item in assignments:
-        read |= _names(item.value)
+        read |= names_in(item.value)
         if item.name in read | assigned:
             found.add(item.name)
         assigned.add(item.name)
@@ -116,5 +118,7 @@ def _nodes(value: Expr) -> list[Expr]:
     return list(found)
 
 
-def _names(expr: Expr) -> set[str]:
-    return {symbol.name for symbol in expr.free_symbols}
+@remembered
+def names_in(expr: Expr) -> frozenset[str]:
+    """Return the names that an expression reads."""
+    return frozenset((expr.name,) if expr.is_Symbol else ()).union(*map(names_in, expr.args))

@@ -21,8 +21,9 @@ from sympy import Expr, Integer
 
 from derive.verification.expected import Knowledge, Known
 from derive.verification.forms import Form
+from derive.verification.lengths import apart
 from derive.verification.letters import Letters, Unlike
-from derive.verification.values import Held, Lost, Memory, Stretch, View, Watch, apart
+from derive.verification.values import Held, Lost, Memory, Stretch, View, Watch
 
 if TYPE_CHECKING:
     from derive.verification.blocks import Group

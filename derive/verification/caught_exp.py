@@ -15,7 +15,7 @@ from sympy import Add, Expr, Integer, Mul, Pow
 
 from derive.activations.functions import OVERFLOW_GUARD
 from derive.quantities import z
-from derive.verification.expected import Known
+from derive.verification.expected import Known, quantities
 from derive.verification.functions import Exponential, Maximum
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import Dotted, Trace
@@ -40,7 +40,7 @@ def without_guards(item: Known, inputs: Mapping[Expr, Expr]) -> list[Known]:
         return []
     rights = dict.fromkeys(_rewritten(item.right, turned=turned) for turned in (False, True))
     found = [replace(item, right=right) for right in rights]
-    put_in = {letter: right for letter, right in inputs.items() if item.right.has(letter)}
+    put_in = {letter: inputs[letter] for letter in quantities(item.right) if letter in inputs}
     if put_in:
         number = f"0.2, {item.number}"
         found += [replace(one, number=number, right=one.right.xreplace(put_in)) for one in found]

@@ -350,10 +350,10 @@ class Entries:
             zip(activations, self.knowledge.kept, strict=True), start=1
         ):
             held = view.memory.held.get((view.start, view.stop))
+            if isinstance(held, Held) and self.knowledge.holds(held, letter):
+                continue
             others = (v for v in activations[position:] + spare if isinstance(v, View) and v is not view)
-            shared = any(v.memory is view.memory for v in others)
-            right = isinstance(held, Held) and self.knowledge.holds(held, letter)
-            if not right and not shared:
+            if not any(v.memory is view.memory for v in others):
                 name, number = name_array(letter)[0], self.knowledge.of(letter).number
                 raise Refusal(f"({number}) does not follow for {name}: it holds something else")
 

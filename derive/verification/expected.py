@@ -68,7 +68,7 @@ class Knowledge:
         self._items: list[Known] = []
         self._candidates: dict[tuple[Group, object], list[Candidate]] = {}
         self._by_heads: dict[tuple[str, Group, frozenset[Any]], list[Known]] = {}
-        self._reached: dict[tuple[Expr, ...], frozenset[object]] = {}
+        self._reached: dict[tuple[Expr | None, ...], frozenset[object]] = {}
         self._by_letter: dict[Expr, Known] = {}
         self._forms: dict[Expr, list[Known]] = {}
         self._unfolding: dict[Indexed, Expr] = {}
@@ -121,10 +121,17 @@ class Knowledge:
         return self._keys[expr]
 
     def find(self, held: Held) -> tuple[Known, ...]:
-        """Return the equations that give this value."""
+        """Return the equations that give this value; of the forms of one, that which is just this if any."""
         asked = (held.leaves, held.expr)
         if asked not in self._found:
-            found = [item for item in self._possible(held) if self.key(item.right) == self.key(held.expr)]
+            possible = self._possible(held)
+            same = {(item.letter, item.number) for item in possible if item.right == held.expr}
+            found = [
+                item
+                for item in possible
+                if item.right == held.expr
+                or ((item.letter, item.number) not in same and self.key(item.right) == self.key(held.expr))
+            ]
             letter = self._by_letter.get(held.expr)
             if letter is not None and letter.leaves == held.leaves and letter not in found:
                 found += [letter, *self._forms.get(held.expr, ())]
@@ -157,14 +164,14 @@ class Knowledge:
             self._candidates.setdefault((item.leaves, rare), []).append(Candidate(place_of, letters, item))
 
     def _letters(self, expr: Expr) -> frozenset[object]:
-        """Return the letters of an expression, with their layers, once it is written out."""
+        """Return the letters of an expression, with numbers for indices, once it is written out."""
         found: set[object] = set()
         for quantity in quantities(expr):
-            family = _family(quantity)
-            if family not in self._reached:
+            letter = _letter_at(quantity)
+            if letter not in self._reached:
                 written = quantities(self._unfolded(quantity))
-                self._reached[family] = frozenset(map(_letter_of_layer, written))
-            found |= self._reached[family]
+                self._reached[letter] = frozenset(map(_letter_at, written))
+            found |= self._reached[letter]
         return frozenset(found)
 
     def holds(self, held: Held, letter: Expr) -> bool:
@@ -222,11 +229,11 @@ class Knowledge:
         return self._unfolding[quantity]
 
     def _unfold(self, quantity: Indexed) -> Expr:
-        if quantity.base == lm.r and len(quantity.indices) == 2:
+        if len(quantity.indices) == 2 and quantity.base == lm.r:
             known_as = residual_equation(self._network)
             given = dict(zip(known_as.lhs.indices, quantity.indices, strict=True))
             return self._written_out(known_as.rhs.xreplace(given))
-        if quantity.base == a and quantity.indices[0] in self._linear:
+        if quantity.indices[0] in self._linear and quantity.base == a:
             return z[quantity.indices]
         alias = self._aliases.get(_family(quantity))
         if alias is None:
@@ -246,10 +253,13 @@ def quantities(expr: Expr) -> frozenset[Indexed]:
 
 
 @remembered
-def _letter_of_layer(quantity: Indexed) -> object:
-    """Return a letter with its layer; an index with one value is 1, as in normal forms."""
-    first = Integer(1) if _single(quantity.indices[0]) else quantity.indices[0]
-    return (quantity.base, first) if isinstance(first, Integer) else quantity.base
+def _letter_at(quantity: Indexed) -> tuple[Expr | None, ...]:
+    """Return a letter with those of its indices that are numbers: its layer, and of an entry all.
+
+    In normal forms a number stays one and an index stays one, but for an index with one value, which is 1.
+    """
+    places = (Integer(1) if _single(place) else place for place in quantity.indices)
+    return (quantity.base, *(place if isinstance(place, Integer) else None for place in places))
 
 
 @remembered

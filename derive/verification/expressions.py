@@ -187,14 +187,7 @@ class Expressions:
             raise Refusal("takes an entry of a dictionary that it does not have")
         if not isinstance(value, View):
             raise Refusal("takes entries of what is not an array")
-        parts = index.elts if isinstance(index, ast.Tuple) else [index]
-        kept = [not (isinstance(part, ast.Constant) and part.value is None) for part in parts]
-        slices = [part for part, keep in zip(parts, kept, strict=True) if keep]
-        if not all(isinstance(part, ast.Slice) and part.step is None for part in slices):
-            raise Refusal("takes entries in a way that is not known")
-        *others, last = [part for part in slices if isinstance(part, ast.Slice)]
-        if any(part.lower or part.upper for part in others):
-            raise Refusal("takes a part of an axis that is not the last")
+        kept, last = _slices(index)
         if last.lower is None and last.upper is None:
             return value.indexed(kept)
         if not all(kept) or len(kept) != len(value.axes) or last.upper is None:
@@ -277,6 +270,20 @@ class Expressions:
             case ["math", function], [Expr() as value] if function in SCALAR:
                 return SCALAR[function](value)
         raise Refusal(f"{name.removeprefix('builtins.')} is not known here")
+
+
+@remembered
+def _slices(index: ast.expr) -> tuple[tuple[bool, ...], ast.Slice]:
+    """Return which axes are kept, not made, and the slice of the last; of the others all is taken."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    kept = tuple(not (isinstance(part, ast.Constant) and part.value is None) for part in parts)
+    slices = [part for part, keep in zip(parts, kept, strict=True) if keep]
+    if not all(isinstance(part, ast.Slice) and part.step is None for part in slices):
+        raise Refusal("takes entries in a way that is not known")
+    *others, last = [part for part in slices if isinstance(part, ast.Slice)]
+    if any(part.lower or part.upper for part in others):
+        raise Refusal("takes a part of an axis that is not the last")
+    return kept, last
 
 
 def _both_numbers(left: Any, right: Any) -> bool:

@@ -176,8 +176,7 @@ class Interpreter(Expressions):
         asked = self._recall.question(node, frame.names) if self.repairing else None
         if asked is None:
             return self._body(node, frame)
-        looked_at = self.contracts.keys() | self.before.keys() | self.after.keys() | self.failed
-        known = self._recall.recalled(*asked, frame.names, looked_at)
+        known = self._recall.recalled(*asked, frame.names, self._looked_at)
         if known is not None:
             return known[0]
         self._recall.begin(*asked)
@@ -188,6 +187,10 @@ class Interpreter(Expressions):
             raise
         self._recall.end(frame.names, result)
         return result
+
+    def _looked_at(self, key: tuple[str, str]) -> bool:
+        """Say whether a function is looked into or answered for, or has failed."""
+        return key in self.contracts or key in self.before or key in self.after or key in self.failed
 
     def _body(self, node: ast.FunctionDef, frame: Frame) -> Any:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sympy import Expr
 
+from derive.remembered import remembered
 from derive.verification.expected import Known
 from derive.verification.source import Source
 from derive.verification.values import Memory, Refusal, View
@@ -134,6 +135,7 @@ def lasting(name: str, value: Any) -> Any:
     return value
 
 
+@remembered
 def pure(node: ast.expr) -> bool:
     """Say whether an expression has no effect, whatever it means."""
     for part in ast.walk(node):

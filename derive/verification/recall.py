@@ -14,7 +14,7 @@ answer has been agreed for a function that it called.
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,7 @@ class Arrays:
                 self.memories.append(value.memory)
             number = self._numbers.setdefault(value, len(self._numbers))
             self._views[number] = value
-            return ("array", number, memory, value.start, value.stop, value.leaves, value.axes, value.ties)
+            return ("array", number, memory, value.seen)
         if isinstance(value, tuple):
             return ("tuple", *(self.told(part) for part in value))
         if value is None or isinstance(value, (Expr, Opaque, bool, str)):
@@ -62,9 +62,9 @@ class Arrays:
     def found(self, told: Told) -> Any:
         """Return the value that was told."""
         match told:
-            case ("array", number, memory, *place):
+            case ("array", number, memory, seen):
                 if number not in self._views:
-                    self._views[number] = View(self.memories[memory], *place)
+                    self._views[number] = seen.of(self.memories[memory])
                 return self._views[number]
             case ("tuple", *parts):
                 return tuple(self.found(part) for part in parts)
@@ -184,12 +184,12 @@ class Recall:
         return (node, told, *kinds), arrays
 
     def recalled(
-        self, question: Told, arrays: Arrays, names: dict[str, Any], looked_at: Container[Key]
+        self, question: Told, arrays: Arrays, names: dict[str, Any], looked_at: Callable[[Key], bool]
     ) -> tuple[Any] | None:
         """Do again what was done then and return the result, in a tuple; None if nothing is known."""
         memories = arrays.memories
         done = next((done for done in self._done.get(question, ()) if done.fits(memories)), None)
-        if done is None or any(key in looked_at for key in done.called):
+        if done is None or any(map(looked_at, done.called)):
             return None
         for outer in self._running:
             outer.called |= done.called

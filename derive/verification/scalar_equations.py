@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
+from operator import is_
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol
 
@@ -13,6 +14,7 @@ from derive.program.lowering import Computed
 from derive.program.routines import computed, computed_cost, forward_equations
 from derive.proof import Proof
 from derive.quantities import Index, N, Partial, eta, omega
+from derive.remembered import remembered
 from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient
 from derive.theorems.levenberg_marquardt import p_old
@@ -83,6 +85,7 @@ def cost_knowledge(proof: Proof, share: Expr) -> Knowledge:
     return knowledge
 
 
+@remembered
 def moved(letter: Expr) -> Expr:
     """Return the letter for a parameter after the step, or a sum after a sample."""
     return Symbol(f"{letter}'")
@@ -148,7 +151,7 @@ def _entry(expr: Expr, places: dict[Index, Integer]) -> Expr:
         inner = Sum(expr.function, *expr.limits[1:]) if expr.limits[1:] else expr.function
         return Add(*(_entry(inner, places | {index: Integer(m)}) for m in range(1, int(upper) + 1)))
     if isinstance(expr, Indexed):
-        return expr.base[
-            tuple(places.get(index, I if isinstance(index, Index) else index) for index in expr.indices)
-        ]
-    return expr.func(*(_entry(arg, places) for arg in expr.args)) if expr.args else expr
+        letter, *indices = expr.args
+        return letter[tuple(places.get(at, I if isinstance(at, Index) else at) for at in indices)]
+    parts = [_entry(arg, places) for arg in expr.args]
+    return expr if all(map(is_, parts, expr.args)) else expr.func(*parts)

@@ -81,10 +81,9 @@ class ScalarFunction:
 
     def loop(self, statement: ast.stmt, header: str, values: Sequence[str]) -> Sequence[ast.stmt]:
         """Read a loop over samples and return what is computed of each."""
-        head = ast.unparse(statement).partition(":\n")[0]
         if (
             not isinstance(statement, ast.For)
-            or head != header
+            or _header(statement) != header
             or statement.orelse
             or len(statement.body) < 3
         ):
@@ -275,6 +274,11 @@ def _entries(body: Sequence[ast.stmt]) -> Iterator[list[ast.stmt]]:
                 raise Refusal(f"expected an assignment to a name in line {statement.lineno}")
     if entry:
         yield entry
+
+
+def _header(loop: ast.For) -> str:
+    """Return the line that a loop begins with."""
+    return ast.unparse(ast.For(loop.target, loop.iter, [], [], lineno=loop.lineno)).strip().removesuffix(":")
 
 
 def _names(node: ast.expr) -> list[str]:

@@ -6,9 +6,11 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
+from operator import is_
 
 from sympy import (
     Abs,
+    Add,
     Expr,
     Indexed,
     Max,
@@ -84,6 +86,8 @@ def as_code(expr: Expr) -> Expr:
     if isinstance(expr, Pow) and expr.exp.is_Integer:
         return as_code(expr.base) ** expr.exp
     arguments = [as_code(arg) for arg in expr.args]
+    if isinstance(expr, Add) and all(map(is_, arguments, expr.args)):
+        return expr
     if isinstance(expr, Max):
         return Maximum(*arguments)
     if isinstance(expr, Min):
@@ -96,9 +100,15 @@ def as_code(expr: Expr) -> Expr:
 
 def _product(expr: Mul) -> Expr:
     """Round the constants of a product at once, as they are printed."""
-    numbers = [arg for arg in expr.args if is_number(arg)]
-    rest = [as_code(arg) for arg in expr.args if not is_number(arg)]
-    return Mul(constant(Mul(*numbers)), *rest)
+    numbers: list[Expr] = []
+    rest: list[Expr] = []
+    for arg in expr.args:
+        (numbers if is_number(arg) else rest).append(arg)
+    written = [as_code(arg) for arg in rest]
+    number = constant(numbers[0] if len(numbers) == 1 else Mul(*numbers))
+    if all(map(is_, written, rest)) and (not numbers or (len(numbers) == 1 and number is numbers[0])):
+        return expr
+    return Mul(number, *written)
 
 
 def constant(value: Expr | float) -> Expr:

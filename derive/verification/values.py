@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 
-from sympy import Add, Expr, Integer, KroneckerDelta, Mul
+from sympy import Expr, Integer, KroneckerDelta, Mul
 
 from derive.quantities import Index, put_in
 from derive.remembered import remembered
+from derive.verification.lengths import apart, at_least, beyond
 
 Group = tuple[Expr, ...]
 Stretch = tuple[Expr, Expr]
@@ -132,32 +133,11 @@ def product(lengths: Group) -> Expr:
 @remembered
 def _length(start: Expr, stop: Expr, size: Expr) -> Expr:
     """Return how many entries a stretch of so many has, which must be known to lie in them."""
-    if not (_is_nonnegative(start) and (stop - start).is_positive):
+    if not (at_least(start, ZERO) and beyond(stop, start)):
         raise Refusal(f"takes entries {start} to {stop}, which is empty or not known")
-    if not _is_nonnegative(size - stop):
+    if not at_least(size, stop):
         raise Refusal(f"takes entries up to {stop} of {size}")
     return stop - start
-
-
-@remembered
-def apart(low: Expr, high: Expr, start: Expr, stop: Expr) -> bool:
-    """Say whether two stretches are known to have no entry in common."""
-    if low == start:  # none is empty
-        return False
-    if all(isinstance(place, Integer) for place in (low, high, start, stop)):
-        return bool(low.p >= stop.p or start.p >= high.p)
-    return _is_nonnegative(low - stop) or _is_nonnegative(start - high)
-
-
-def _is_nonnegative(expr: Expr) -> bool:
-    """Say whether an expression is known to be 0 or more; of numbers times positive letters we see it."""
-    terms = [term.as_coeff_Mul() for term in Add.make_args(expr)]
-    if all(letter == 1 or (letter.is_Symbol and letter.is_positive) for _, letter in terms):
-        if all(number.is_negative for number, _ in terms):
-            return False
-        if all(number.is_nonnegative for number, _ in terms):
-            return True
-    return bool(expr.is_nonnegative)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +158,11 @@ class View:
     def shape(self) -> tuple[Expr, ...]:
         """The length of each axis."""
         return tuple(product(tuple(self.leaves[leaf] for leaf in axis)) for axis in self.axes)
+
+    @cached_property
+    def seen(self) -> Seen:
+        """Which entries of its memory it has, and how."""
+        return _seen_as(self.start, self.stop, self.leaves, self.axes, self.ties)
 
     @property
     def plain(self) -> bool:
@@ -259,6 +244,24 @@ class View:
         old = held.expr.xreplace({place(p, self.leaves[p]): place(q, self.leaves[q]) for p, q in self.ties})
         deltas = [KroneckerDelta(place(p, self.leaves[p]), place(q, self.leaves[q])) for p, q in self.ties]
         return Held(held.expr + Mul(*deltas) * (new - old), held.leaves)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """All that a view is but its memory; what is remembered is one object, known by that."""
+
+    start: Expr
+    stop: Expr
+    leaves: Group
+    axes: tuple[tuple[int, ...], ...]
+    ties: tuple[tuple[int, int], ...]
+
+    def of(self, memory: Memory) -> View:
+        """Return the view of some memory."""
+        return View(memory, self.start, self.stop, self.leaves, self.axes, self.ties)
+
+
+_seen_as = remembered(Seen)
 
 
 def fresh(value: Value) -> View:
