@@ -49,6 +49,10 @@ class Index(Dummy):
 
     __slots__ = ("upper",)
     upper: Expr
+    # An index is equal to itself alone, so SymPy need not compare names and assumptions.
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__
 
     def __new__(cls, name: str, upper: Any) -> Index:  # noqa: D102
         index: Index = Expr.__new__(cls)
@@ -59,6 +63,10 @@ class Index(Dummy):
         Dummy._count += 1
         index.upper = sympify(upper)
         return index
+
+    def _hashable_content(self) -> tuple[str, int]:
+        """Return what puts indices in order."""
+        return self.name, self.dummy_index
 
 
 _SOME_INDEX = Dummy("i", integer=True, positive=True)

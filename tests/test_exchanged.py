@@ -172,3 +172,12 @@ def test_an_index_knows_what_sympys_letter_knows_and_is_no_other() -> None:
     assert one.name == "j"
     assert len({one, other, theirs}) == 3
     assert theirs.dummy_index < one.dummy_index < other.dummy_index < Dummy("j").dummy_index
+
+
+def test_indices_of_one_name_and_range_are_not_equal_and_the_older_comes_first() -> None:
+    one, other = Index("q", Integer(3)), Index("q", Integer(3))
+    assert one != other
+    assert len({one, other}) == 2
+    assert w[2, J, one] != w[2, J, other]
+    assert (one.compare(other), other.compare(one), one.compare(one)) == (-1, 1, 0)
+    assert one.compare(Index("a", Integer(3))) == 1
