@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from derive import options
 from derive.delivery import deliver, proved, report
 from derive.errors import UserError
-from derive.options import ArchitectureText, CostName, NumberingName, OwnActivations, Verbose
 
 
+@options.architecture_text
+@options.cost_name
+@options.own_activations
+@options.document
+@click.option("--fragment", is_flag=True, help="Only displays, for your own paper; they need amsmath.")
+@click.option("--level", default="student", help="How many steps: student, lecturer or terse.")
+@options.numbering_name
+@click.option("--cite-code", is_flag=True, help="Cite the lines of the emitted package that compute each.")
+@options.force
+@options.verbose
 def latex(
-    architecture: ArchitectureText,
-    cost: CostName = "quadratic",
-    activation: OwnActivations = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; standard output without it.")
-    ] = None,
-    fragment: Annotated[
-        bool, typer.Option("--fragment", help="Only displays, for your own paper; they need amsmath.")
-    ] = False,
-    level: Annotated[
-        str, typer.Option("--level", help="How many steps: student, lecturer or terse.")
-    ] = "student",
-    numbering: NumberingName = "own",
-    cite_code: Annotated[
-        bool, typer.Option("--cite-code", help="Cite the lines of the emitted package that compute each.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
-    verbose: Verbose = False,
+    architecture: str,
+    cost: str,
+    activation: tuple[str, ...],
+    output: Path | None,
+    fragment: bool,
+    level: str,
+    numbering: str,
+    cite_code: bool,
+    force: bool,
+    verbose: bool,
 ) -> None:
     """Print the derivation as a LaTeX document."""
     from derive.latex_document import latex_document
@@ -54,16 +55,21 @@ def latex(
     report(stages, verbose)
 
 
+@options.architecture_text
+@options.cost_name
+@options.own_activations
+@options.document
+@options.numbering_name
+@options.force
+@options.verbose
 def page(
-    architecture: ArchitectureText,
-    cost: CostName = "quadratic",
-    activation: OwnActivations = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; standard output without it.")
-    ] = None,
-    numbering: NumberingName = "own",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
-    verbose: Verbose = False,
+    architecture: str,
+    cost: str,
+    activation: tuple[str, ...],
+    output: Path | None,
+    numbering: str,
+    force: bool,
+    verbose: bool,
 ) -> None:
     """Print the proof as one web page to read and to step through, offline."""
     from derive.numbering import numbering as numbering_of
@@ -78,13 +84,19 @@ def page(
     report(stages, verbose)
 
 
+@options.architecture_text
+@options.cost_name
+@options.own_activations
+@click.option("--output", "-o", type=options.PATH, default=Path("lemma.ipynb"), help="The file to write.")
+@options.numbering_name
+@options.force
 def notebook(
-    architecture: ArchitectureText,
-    cost: CostName = "quadratic",
-    activation: OwnActivations = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("lemma.ipynb"),
-    numbering: NumberingName = "own",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite any file.")] = False,
+    architecture: str,
+    cost: str,
+    activation: tuple[str, ...],
+    output: Path,
+    numbering: str,
+    force: bool,
 ) -> None:
     """Write a notebook that derives, replays and checks the lemma again as it runs."""
     from derive.numbering import numbering as numbering_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
     from derive.proof import Proof
 
 
-def architecture_of(text: str, cost: str, own: list[str] | None) -> Architecture:
+def architecture_of(text: str, cost: str, own: Sequence[str]) -> Architecture:
     """Return the network that the arguments of a command describe."""
     from derive.architecture_file import read_architecture
 
-    return read_architecture(text, cost, own or ())
+    return read_architecture(text, cost, own)
 
 
 def proved(
-    text: str, cost: str, own: list[str] | None, stages: Stages | None = None, *, brute_force: bool = True
+    text: str, cost: str, own: Sequence[str], stages: Stages | None = None, *, brute_force: bool = True
 ) -> Proof:
     """Return the proof for the network that the arguments of a command describe."""
     from derive.proof import prove
@@ -43,8 +44,7 @@ def deliver(text: str, output: Path | None, force: bool) -> None:
 def report(stages: Stages, verbose: bool) -> None:
     """Say how long each stage took, if that was asked for."""
     if verbose:
-        from rich.console import Console
-
         from derive.show import show_stages
+        from derive.terminal import Terminal
 
-        show_stages(Console(stderr=True), stages)
+        show_stages(Terminal(stderr=True), stages)

@@ -168,6 +168,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
             "scalars": scalars,
             "descend": function(routines.descend, []),
         },
+        "threads.py": {},
     }
     if squares:
         files |= lean_contexts(proof, routines, known, "matrix-free" in extras) | robust_contexts()
@@ -186,7 +187,7 @@ def contexts(proof: Proof, extras: Sequence[str] = ()) -> dict[str, dict[str, An
         files["special.py"] = {"source": special_source()}
     if scalars:
         files["sample_steps.py"] = _scalar_context(proof)
-    carried = ("definite.py", "general.py")
+    carried = ("definite.py", "general.py", "threads.py")
     return {name: context if name in carried else shared | context for name, context in files.items()}
 
 

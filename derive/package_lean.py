@@ -58,10 +58,9 @@ def lean_contexts(
     def carve(name: str, axes: Axes, slot: int) -> str:
         return f"carve(memory[{slot}], {shape_code(axes)}),  # {name}"
 
-    columns = list(lean.rows.slots)
-    rows = function(
-        lean.rows, [("weights", names), ("work", columns), ("rows", [f"J{n}" for n in names])], fills=("r",)
-    )
+    columns, of_rows = list(lean.rows.slots), constants_of(lean.rows)
+    in_rows = [("weights", names), ("work", columns + of_rows), ("rows", [f"J{n}" for n in names])]
+    rows = function(lean.rows, in_rows, fills=("r",))
     accumulate = function(lean.accumulate, [])
     own_sums = {"S": "self.S", "g": "self.g", "part_S": "part_S", "part_g": "part_g"}
     normal = function(lean.normal, [], fills=("S", "g"))
@@ -123,8 +122,11 @@ def lean_contexts(
                 for item in known
             ],
             "work": [
-                carve(name, lean.rows.axes[name], lean.rows.slots[name]).replace("n_samples", "n")
-                for name in columns
+                *(
+                    carve(name, lean.rows.axes[name], lean.rows.slots[name]).replace("n_samples", "n")
+                    for name in columns
+                ),
+                *(constant_line(name, "np.float64") for name in of_rows),
             ],
             "sizes": _sizes(
                 [

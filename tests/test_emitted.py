@@ -26,6 +26,7 @@ PUBLIC = {
     "RobustLoss",
     "StopReason",
     "TrainingResult",
+    "blas_threads",
     "cost",
     "cost_and_gradient",
     "damped_step",

@@ -27,25 +27,29 @@ from derive.verification import expected, interpreter
 ROOT = Path(__file__).parents[1]
 
 
+SLOW = {"jinja2", "numpy", "pydantic", "rich", "sympy"}
+
+
 def imported(code: str) -> set[str]:
     """Return which of the slow libraries a fresh interpreter has imported after some code."""
-    show = "import sys; print(*({'sympy', 'numpy', 'jinja2'} & set(sys.modules)))"
+    show = f"import sys; print(*({SLOW} & set(sys.modules)))"
     command = [sys.executable, "-c", f"{code}\n{show}"]
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return set(found.stdout.split("\n")[-2].split())
 
 
-def test_help_imports_neither_sympy_nor_numpy() -> None:
-    code = """
+@pytest.mark.parametrize(("words", "status"), [(["--help"], 0), (["generate", "--help"], 0), (["prove"], 2)])
+def test_help_and_what_is_wrong_import_nothing_slow(words: list[str], status: int) -> None:
+    code = f"""
 import sys
-sys.argv = ["derive", "--help"]
+sys.argv = ["derive", *{words}]
 from derive.cli import main
 try:
     main()
 except SystemExit as stop:
-    assert not stop.code
+    assert stop.code == {status}
 """
-    assert not imported(code) & {"sympy", "numpy", "jinja2"}
+    assert imported(code) == set()
 
 
 def test_the_package_imports_sympy_when_something_of_it_is_asked_for() -> None:

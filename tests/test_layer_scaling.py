@@ -105,8 +105,8 @@ def test_the_primal_has_a_ridge_beside_the_layers_and_the_dual_refuses_it_in_one
 
 
 def test_the_form_follows_from_the_sizes_and_the_general_diagonal_is_told_of_the_layers() -> None:
-    net = package(TEXT)  # 17 parameters
-    kinds = [type(net.damped_step(n, scaling="layer")).__name__ for n in (8, 9)]
+    net = package("2-6:tanh-3:linear")  # 39 parameters
+    kinds = [type(net.damped_step(n, scaling="layer")).__name__ for n in (12, 13)]
     assert kinds == ["GramStep", "NormalStep"]
     with pytest.raises(ValueError, match=r"^scaling: 'marquardt' .* expected 'identity', 'layer', or form="):
         net.damped_step(3, scaling="marquardt")
@@ -194,9 +194,13 @@ def test_batches_are_scaled_and_resumed_to_the_bit(batch: int) -> None:
     assert whole.cost < whole.history[0].cost
     plain = net.levenberg_marquardt_batches(p, X, Y, epochs=4, batch=batch, seed=3)
     assert not np.array_equal(plain.p, whole.p)
-    if batch == 4:
-        with pytest.raises(ValueError, match=r"^ridge: expected 0 in batches so small with scaling='layer'"):
-            net.levenberg_marquardt_batches(p, X, Y, ridge=0.1, **asked)
+
+
+def test_a_ridge_is_refused_where_batches_are_so_small_that_the_dual_is_taken() -> None:
+    net = package("2-6:tanh-3:linear")  # 39 parameters
+    p, X, Y = problem(net, 40)
+    with pytest.raises(ValueError, match=r"^ridge: expected 0 in batches so small with scaling='layer'"):
+        net.levenberg_marquardt_batches(p, X, Y, ridge=0.1, batch=4, scaling="layer")
 
 
 # -- theorem --------------------------------------------------------------------------------------------

@@ -302,11 +302,11 @@ def test_what_is_not_proved_is_seen_in_the_step_if_it_is_wrong(change: tuple[str
 def test_the_form_is_matrix_free_where_it_is_asked_for_or_nothing_else_fits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    net = package("2-3:tanh-2:linear")  # 17 parameters
+    net = package("2-6:tanh-3:linear")  # 39 parameters
     damped = part(net, "damped")
     assert type(net.damped_step(8)).__name__ == "GramStep"
     assert type(net.damped_step(8, form="matrix-free")).__name__ == "KrylovStep"
-    monkeypatch.setattr(damped, "MAX_SYSTEM_BYTES", 8 * 15**2)
+    monkeypatch.setattr(damped, "MAX_SYSTEM_BYTES", 8 * 23**2)
     assert type(net.damped_step(8)).__name__ == "KrylovStep"
     assert type(net.damped_step(8, form="dual")).__name__ == "GramStep"
     assert type(net.damped_step(7)).__name__ == "GramStep"

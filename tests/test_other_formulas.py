@@ -117,6 +117,7 @@ SAME = (
     "ridge.py",
     "robust.py",
     "scaling.py",
+    "threads.py",
     "train.py",
 )
 

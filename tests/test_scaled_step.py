@@ -80,7 +80,7 @@ def test_small_columns_keep_their_scale() -> None:
 
 
 def test_the_form_can_be_chosen_and_the_dual_refuses_a_diagonal_in_one_line() -> None:
-    net = package(TEXT)
+    net = package("2-6:tanh-3:linear")  # 39 parameters
     assert type(net.damped_step(3, form="primal")).__name__ == "NormalStep"
     assert type(net.damped_step(30, form="dual")).__name__ == "GramStep"
     assert type(net.damped_step(3, scaling="marquardt", form="primal")).__name__ == "NormalStep"

@@ -16,9 +16,18 @@ from sympy import Integer
 
 from derive.architecture import Architecture
 from derive.package import contexts, render
+from derive.program.lean import lean_routines
 from derive.program.overhead import CONSTANTS
 from derive.program.routines import Routine, Routines, assemble
-from derive.program.speed import CAP, ONES, by_dot, faster, one_minus_square, sums_as_products
+from derive.program.speed import (
+    CAP,
+    ONES,
+    by_dot,
+    faster,
+    faster_steps,
+    one_minus_square,
+    sums_as_products,
+)
 from derive.program.statements import View
 from derive.proof import Proof, prove
 from derive.quantities import y
@@ -106,6 +115,18 @@ def test_products_of_matrices_and_of_merged_axes_are_left_to_dot() -> None:
     statement = next(s for s in routines.propagate.statements if s.operation == "matmul")
     stacked = replace(statement, target=replace(statement.target, insert=(0,)))  # a part of a larger array
     assert by_dot(replace(routines.propagate, statements=(stacked,))).statements == (stacked,)
+
+
+def test_the_rows_and_sums_of_the_normal_matrix_have_the_passes_of_the_gradient() -> None:
+    proof = proved("2-40-3")
+    assert proof.lean is not None
+    lean = lean_routines(proof, proof.lean, routines_of("2-40-3").kept)
+    assert "matmul" in operations(lean.rows)
+    fast = faster_steps(lean)
+    assert "matmul" not in operations(fast.rows) + operations(fast.normal)
+    assert (operations(fast.rows).count(CAP), operations(fast.rows).count("minimum")) == (1, 1)
+    assert "one" in fast.rows.arrays
+    assert not any(statement.double for statement in fast.normal.statements)  # what it sums is float64
 
 
 def test_a_product_that_is_summed_in_float64_stays_what_it_is() -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from random_networks import item, network
 from sympy import Integer
-from typer.testing import CliRunner
 
 from derive import Architecture, prove
 from derive.architecture_file import read_architecture

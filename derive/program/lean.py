@@ -94,9 +94,9 @@ def lean_routines(proof: Proof, lean: LeanStep, kept: tuple[str, ...]) -> LeanRo
 
 
 def _flat(inputs: set[str], equations: Sequence[Equation], outputs: set[str]) -> Routine:
-    """Lower equations over p and over all residuals."""
+    """Lower equations over p and over all residuals, which are float64 whatever p is."""
     program = Program(inputs=inputs, outputs=outputs)
-    lowering = Lowering(program, parameters_first, size_of, lambda name: name in ("S", "g"))
+    lowering = Lowering(program, parameters_first, size_of)
     for equation in equations:
         lowering.lower(plainly(equation))
     program = compute_in_place(program)

@@ -15,6 +15,7 @@ from sympy import Integer
 from derive.activations.functions import OVERFLOW_GUARD
 from derive.program.lean import LeanRoutines
 from derive.program.overhead import called_cheaply
+from derive.program.passes import entries
 from derive.program.routines import Routine, Routines
 from derive.program.statements import Scalar, Statement, View
 
@@ -34,16 +35,18 @@ def faster(routines: Routines) -> Routines:
 
 
 def faster_steps(routines: LeanRoutines) -> LeanRoutines:
-    """Return the routines of the steps without the Jacobian with J J^T and J^T v in their fast form."""
+    """Return the routines of Levenberg-Marquardt steps with what makes their systems in its fast form."""
     return replace(
         routines,
         gram=called_cheaply(by_dot(routines.gram)),
         pull_back=called_cheaply(by_dot(sums_as_products(routines.pull_back))),
+        rows=called_cheaply(guarded_when_needed(by_dot(routines.rows))),
+        normal=called_cheaply(by_dot(routines.normal)),
     )
 
 
 def by_dot(routine: Routine) -> Routine:
-    """Call np.dot for products of two matrices, or a vector and one, whose result fills an array as it is.
+    """Call np.dot for products of matrices and vectors whose result fills an array as it is.
 
     It takes less time to call than np.matmul and hands every layout of two matrices to the BLAS, where
     np.matmul multiplies some narrow ones in loops of its own. It wants a result that is contiguous, as the
@@ -52,9 +55,10 @@ def by_dot(routine: Routine) -> Routine:
 
     def chosen(statement: Statement) -> Statement:
         operands = [operand for operand in statement.operands if isinstance(operand, View)]
-        matrices = all(_is_matrix(view, routine) or view.array == ONES for view in operands)
-        whole = statement.target.plain or statement.target == View(statement.target.array, flat=True)
-        if statement.operation != "matmul" or statement.double or not whole or not matrices:
+        known = all(_is_matrix(view, routine) or _is_vector(view, routine) for view in operands)
+        target = statement.target
+        whole = target in (View(target.array), View(target.array, flat=True), View(target.array, tail=True))
+        if statement.operation != "matmul" or statement.double or not whole or not known:
             return statement
         return replace(statement, operation="dot")
 
@@ -139,7 +143,7 @@ def guarded_when_needed(routine: Routine) -> Routine:
         if not in_place or statement.operands[1] != Scalar(Integer(OVERFLOW_GUARD)):
             return statement  # other bounds, of min(z, 0) say, are for half of the entries to meet
         axes = routine.axes[target.array]
-        wide = len(axes) == 2 and isinstance(axes[1], int) and axes[1] >= WIDE
+        wide = len(axes) == 2 and "n" in axes and entries(axes) >= WIDE
         return replace(statement, operation=CAP) if wide else statement
 
     return replace(routine, statements=tuple(map(looked_at, routine.statements)))
@@ -147,5 +151,9 @@ def guarded_when_needed(routine: Routine) -> Routine:
 
 def _is_matrix(view: View, routine: Routine) -> bool:
     """Say whether a statement sees an array of two axes, or of more that are merged, turned at most."""
-    seen = View(view.array, transpose=view.transpose, flat=view.flat)
-    return view == seen and (view.flat or len(routine.axes[view.array]) == 2)
+    seen = View(view.array, transpose=view.transpose, flat=view.flat, tail=view.tail)
+    return view == seen and (view.flat or view.tail or len(routine.axes[view.array]) == 2)
+
+
+def _is_vector(view: View, routine: Routine) -> bool:
+    return view.plain and len(routine.axes[view.array]) == 1

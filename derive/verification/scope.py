@@ -76,6 +76,7 @@ UNPROVED: Mapping[tuple[str, str], str] = {
     ("train.py", "_chunks"): _DRAW,
     ("train.py", "_given"): _DRAW,
     ("train.py", "_check"): "refuses settings that make no sense",
+    ("threads.py", "blas_threads"): "sets how many threads the BLAS may use",
     ("hessian.py", "hessian"): "calls the product, which is proved, for each column",
     ("parameters.py", "check_count"): "refuses a bad number of samples",
     ("parameters.py", "_worded"): "writes a shape for a message",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 78a9f4d4dc9b964dee646ebc7770a1d46fdebfa1e42f63ac63f611293deed077
+# 7c13322313f9f3b7562c95fd4aabecebc399d7d9e4be121219dc81e8627263a6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -25,6 +25,7 @@ from .lm_step import (
 from .mini_batches import levenberg_marquardt_batches
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
 from .robust import RobustLoss
+from .threads import blas_threads
 from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RobustLoss",
     "StopReason",
     "TrainingResult",
+    "blas_threads",
     "cost",
     "cost_and_gradient",
     "damped_step",

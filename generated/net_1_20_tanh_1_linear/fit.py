@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 78a9f4d4dc9b964dee646ebc7770a1d46fdebfa1e42f63ac63f611293deed077
+# 7c13322313f9f3b7562c95fd4aabecebc399d7d9e4be121219dc81e8627263a6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -177,8 +177,8 @@ class Fit(Objective):
         """Say whether the workspace stands where the cost is flat in every direction that p had at first.
 
         The cosine of the angle between r and each column of J must be small; where the columns are not at
-        hand, what a short step is predicted to gain. And no parameter may have lost all its influence, as
-        it does on a plateau far out, where the gradient is small as well.
+        hand, what a short step is predicted to gain. And no parameter may have lost all its influence, nor
+        all of them be without, as on a plateau far out, where the gradient is small as well.
         """
         size = self.scale * history[-1].cost
         if size <= self.noise:
@@ -190,7 +190,8 @@ class Fit(Objective):
                 return False
             return self.work.decrease <= self.flat**2 * size
         level = bool(np.all(self.work.slope() ** 2 <= self.flat**2 * (columns + self.ridge) * size))
-        return level and bool(np.all((columns > 0.0) | ~influential))
+        alive = columns > 0.0
+        return level and bool(np.any(alive)) and bool(np.all(alive | ~influential))
 
     def regularise(self, p: Array, cost: float) -> float:
         """Set the ridge from the parameters that the samples determine; return how many these are.

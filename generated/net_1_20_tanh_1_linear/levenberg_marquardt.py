@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 78a9f4d4dc9b964dee646ebc7770a1d46fdebfa1e42f63ac63f611293deed077
+# 7c13322313f9f3b7562c95fd4aabecebc399d7d9e4be121219dc81e8627263a6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 1-20:tanh-1:linear.
 
@@ -126,7 +126,7 @@ def levenberg_marquardt(
     accepted step and multiplies it by ten after a rejected one, "nielsen" goes by the gain ratio,
     the actual decrease over the predicted one, and "trust-region" keeps the step within a radius that
     does so.
-    ``form`` is that of the system, by default the smaller one. ``weights`` (N,), from 0, multiply the
+    ``form`` is that of the system, by default the one that costs less. ``weights`` (N,), from 0, multiply the
     samples' costs. ``steps`` counts accepted steps, ``max_evaluations`` passes over the samples:
     costs and Jacobians.
     ``scaling`` is what mu multiplies: "identity", "marquardt", the squared norms of the columns of J, in

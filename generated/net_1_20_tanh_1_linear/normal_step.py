@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 78a9f4d4dc9b964dee646ebc7770a1d46fdebfa1e42f63ac63f611293deed077
+# 7c13322313f9f3b7562c95fd4aabecebc399d7d9e4be121219dc81e8627263a6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 
@@ -38,38 +38,38 @@ def columns(
     d[l] (n_l, 1, N) is the derivative of every output in z[l].
     """
     W2, b2, W3, b3 = weights
-    a1, a2, d3, d2, t1 = work
+    a1, a2, d3, d2, t1, one = work
     JW2, Jb2, JW3, Jb3 = rows
     # (0.1) a[1]_ik = x_ik
     np.copyto(a1, X.T)  # (0.1)
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.matmul(W2, a1, out=a2)  # (0.2)
-    np.add(a2, b2[:, None], out=a2)  # (0.2)
+    np.dot(W2, a1, a2)  # (0.2)
+    np.add(a2, b2[:, None], a2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
-    np.tanh(a2, out=a2)  # (0.3)
+    np.tanh(a2, a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
-    np.matmul(W3, a2, out=r)  # (0.2)
-    np.add(r, b3[:, None], out=r)  # (0.2)
+    np.dot(W3, a2, r)  # (0.2)
+    np.add(r, b3[:, None], r)  # (0.2)
     # (0.3) a[3]_ij = s(z[3]_ij)
     # (0.5) r_ic = y_ic - a[3]_ic
-    np.subtract(Y.T, r, out=r)  # (0.5)
+    np.subtract(Y.T, r, r)  # (0.5)
     # (1.1) Delta[3]_icj = delta_cj s'(z[3]_ic); s' by (1.5)
     np.copyto(d3, 0.0)  # (1.1)
     np.copyto(np.einsum("aac->ac", d3), 1.0)  # (1.1)
     # (1.3) dF_ic/db[3]_j = Delta[3]_icj
     np.copyto(Jb3, d3)  # (1.3)
     # (1.4) dF_ic/dw[3]_jk = Delta[3]_icj a[2]_ik
-    np.multiply(d3[:, None, :, :], a2[None, :, None, :], out=JW3)  # (1.4)
+    np.multiply(d3[:, None, :, :], a2[None, :, None, :], JW3)  # (1.4)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) sum_k w[3]_kj Delta[3]_ick; s' by (1.5)
-    np.matmul(W3.T, d3.reshape(1, -1), out=d2.reshape(20, -1))  # (1.2)
-    np.subtract(1.0, a2, out=t1)  # (1.2)
-    np.multiply(d2, t1[:, None, :], out=d2)  # (1.2)
-    np.add(1.0, a2, out=a2)  # (1.2)
-    np.multiply(d2, a2[:, None, :], out=d2)  # (1.2)
+    np.dot(W3.T, d3.reshape(1, -1), d2.reshape(20, -1))  # (1.2)
+    np.subtract(one, a2, t1)  # (1.2)
+    np.multiply(d2, t1[:, None, :], d2)  # (1.2)
+    np.add(one, a2, a2)  # (1.2)
+    np.multiply(d2, a2[:, None, :], d2)  # (1.2)
     # (1.3) dF_ic/db[2]_j = Delta[2]_icj
     np.copyto(Jb2, d2)  # (1.3)
     # (1.4) dF_ic/dw[2]_jk = Delta[2]_icj a[1]_ik
-    np.multiply(d2[:, None, :, :], a1[None, :, None, :], out=JW2)  # (1.4)
+    np.multiply(d2[:, None, :, :], a1[None, :, None, :], JW2)  # (1.4)
 
 
 def weigh(J: Array, r: Array, t: Array) -> None:
@@ -83,9 +83,9 @@ def weigh(J: Array, r: Array, t: Array) -> None:
 def normal_matrix(g: Array, J: Array, r: Array, S: Array) -> None:
     """Fill S (s, s) with J^T J and g (s,) with J^T r, in float64; J is given as its transpose, (s, N 1)."""
     # (2.11) S_pm = sum_q J_qp J_qm
-    np.matmul(J, J.T, dtype=np.float64, out=S)  # (2.11)
+    np.dot(J, J.T, S)  # (2.11)
     # (2.2) g_p = sum_q J_qp r_q
-    np.matmul(J, r, dtype=np.float64, out=g)  # (2.2)
+    np.dot(J, r, g)  # (2.2)
 
 
 def accumulate(g: Array, S: Array, part_S: Array, part_g: Array) -> None:
@@ -117,6 +117,7 @@ class Columns:
             carve(memory[2], 1, 1, n),  # d3
             carve(memory[3], 20, 1, n),  # d2
             carve(memory[2], 20, n),  # t1
+            np.array(1.0, np.float64),  # one
         )
         J = memory[5]
         self.rows: Arrays = (

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 1-20:tanh-1:linear
 # Digest of derivation, program and templates: sha256
-# 78a9f4d4dc9b964dee646ebc7770a1d46fdebfa1e42f63ac63f611293deed077
+# 7c13322313f9f3b7562c95fd4aabecebc399d7d9e4be121219dc81e8627263a6
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 1-20:tanh-1:linear.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a9b2a3819eeacb2b5ac851253f694dbeaceb344ef33468939b9408976c3a9435
+# ce51fef077ecc6ddf207e2e479cc7cbeb90ff9f37b4d534a4baa2d619a20be87
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -22,6 +22,7 @@ from .scaling import check_scaling
 
 N_OUTPUTS = 1
 MAX_SYSTEM_BYTES = 2 * 2**30
+FEW = 32  # up to so many parameters the normal matrix is the quicker for any N: it takes fewer calls
 FORMS = ("auto", "primal", "dual")
 
 
@@ -32,10 +33,11 @@ def damped_step(
     scaling: str = "identity",
     form: str = "auto",
 ) -> GramStep | NormalStep:
-    """Return a workspace for steps on n_samples samples: by default the one whose system is the smaller.
+    """Return a workspace for steps on n_samples samples: by default the one that costs less.
 
     With m = N 1 residuals, the normal matrix costs m s^2 operations and its system s^3/3; the Gram matrix
-    costs m^2 for each neuron and input, and its system m^3/3. So the first is taken where s <= m.
+    costs m^2 for each neuron and input, and its system m^3/3. So the first is taken where s <= m, or where
+    s is small.
     ``memory`` bytes bound the rows of J that the first holds at a time. ``form`` takes "primal" or "dual"
     instead, the normal or the Gram matrix. ``scaling="marquardt"`` has a diagonal in the damping, in the
     first alone, "layer" one number for each layer, in both.
@@ -46,7 +48,7 @@ def damped_step(
     check_scaling(scaling)
     if form not in FORMS:
         raise ValueError(f"form: expected {', '.join(map(repr, FORMS))}, got {form!r}")
-    if form == "primal" or (form == "auto" and n_samples * N_OUTPUTS >= N_PARAMETERS):
+    if form == "primal" or (form == "auto" and max(n_samples * N_OUTPUTS, FEW) >= N_PARAMETERS):
         return NormalStep(n_samples, memory, dtype, scaling)
     return GramStep(n_samples, dtype, scaling)
 

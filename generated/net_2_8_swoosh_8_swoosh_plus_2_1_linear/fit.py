@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a9b2a3819eeacb2b5ac851253f694dbeaceb344ef33468939b9408976c3a9435
+# ce51fef077ecc6ddf207e2e479cc7cbeb90ff9f37b4d534a4baa2d619a20be87
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -177,8 +177,8 @@ class Fit(Objective):
         """Say whether the workspace stands where the cost is flat in every direction that p had at first.
 
         The cosine of the angle between r and each column of J must be small; where the columns are not at
-        hand, what a short step is predicted to gain. And no parameter may have lost all its influence, as
-        it does on a plateau far out, where the gradient is small as well.
+        hand, what a short step is predicted to gain. And no parameter may have lost all its influence, nor
+        all of them be without, as on a plateau far out, where the gradient is small as well.
         """
         size = self.scale * history[-1].cost
         if size <= self.noise:
@@ -190,7 +190,8 @@ class Fit(Objective):
                 return False
             return self.work.decrease <= self.flat**2 * size
         level = bool(np.all(self.work.slope() ** 2 <= self.flat**2 * (columns + self.ridge) * size))
-        return level and bool(np.all((columns > 0.0) | ~influential))
+        alive = columns > 0.0
+        return level and bool(np.any(alive)) and bool(np.all(alive | ~influential))
 
     def regularise(self, p: Array, cost: float) -> float:
         """Set the ridge from the parameters that the samples determine; return how many these are.

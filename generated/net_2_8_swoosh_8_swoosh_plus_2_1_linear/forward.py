@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a9b2a3819eeacb2b5ac851253f694dbeaceb344ef33468939b9408976c3a9435
+# ce51fef077ecc6ddf207e2e479cc7cbeb90ff9f37b4d534a4baa2d619a20be87
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The forward pass of the network 2-8:swoosh-8:swoosh+2-1:linear, its cost and its residual."""
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a9b2a3819eeacb2b5ac851253f694dbeaceb344ef33468939b9408976c3a9435
+# ce51fef077ecc6ddf207e2e479cc7cbeb90ff9f37b4d534a4baa2d619a20be87
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -126,7 +126,7 @@ def levenberg_marquardt(
     accepted step and multiplies it by ten after a rejected one, "nielsen" goes by the gain ratio,
     the actual decrease over the predicted one, and "trust-region" keeps the step within a radius that
     does so.
-    ``form`` is that of the system, by default the smaller one. ``weights`` (N,), from 0, multiply the
+    ``form`` is that of the system, by default the one that costs less. ``weights`` (N,), from 0, multiply the
     samples' costs. ``steps`` counts accepted steps, ``max_evaluations`` passes over the samples:
     costs and Jacobians.
     ``scaling`` is what mu multiplies: "identity", "marquardt", the squared norms of the columns of J, in

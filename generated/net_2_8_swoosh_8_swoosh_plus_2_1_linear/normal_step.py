@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-8:swoosh-8:swoosh+2-1:linear --activation 'swoosh: z*tanh(log(1+exp(z)))'
 # Digest of derivation, program and templates: sha256
-# a9b2a3819eeacb2b5ac851253f694dbeaceb344ef33468939b9408976c3a9435
+# ce51fef077ecc6ddf207e2e479cc7cbeb90ff9f37b4d534a4baa2d619a20be87
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-8:swoosh-8:swoosh+2-1:linear.
 
@@ -38,95 +38,95 @@ def columns(
     d[l] (n_l, 1, N) is the derivative of every output in z[l].
     """
     W2, b2, W3, b3, W4, b4 = weights
-    a1, z2, a2, t1, z3, a3, t2, d4, d3, t3, t4, t5, t6, t7, d2, t8, t9, t10, t11, t12 = work
+    a1, z2, a2, t1, z3, a3, t2, d4, d3, t3, t4, t5, t6, t7, d2, t8, t9, t10, t11, t12, one = work
     JW2, Jb2, JW3, Jb3, JW4, Jb4 = rows
     # (0.1) a[1]_ik = x_ik
     np.copyto(a1, X.T)  # (0.1)
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.matmul(W2, a1, out=z2)  # (0.2)
-    np.add(z2, b2[:, None], out=z2)  # (0.2)
+    np.dot(W2, a1, z2)  # (0.2)
+    np.add(z2, b2[:, None], z2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
     np.maximum(z2, 0.0, out=a2)  # (0.3)
-    np.negative(z2, out=t1)  # (0.3)
+    np.negative(z2, t1)  # (0.3)
     np.minimum(z2, t1, out=t1)  # (0.3)
-    np.exp(t1, out=t1)  # (0.3)
-    np.log1p(t1, out=t1)  # (0.3)
-    np.add(a2, t1, out=a2)  # (0.3)
-    np.tanh(a2, out=a2)  # (0.3)
-    np.multiply(a2, z2, out=a2)  # (0.3)
+    np.exp(t1, t1)  # (0.3)
+    np.log1p(t1, t1)  # (0.3)
+    np.add(a2, t1, a2)  # (0.3)
+    np.tanh(a2, a2)  # (0.3)
+    np.multiply(a2, z2, a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + a[2]_ij + b[3]_j
-    np.matmul(W3, a2, out=z3)  # (0.2)
-    np.add(z3, b3[:, None], out=z3)  # (0.2)
-    np.add(z3, a2, out=z3)  # (0.2)
+    np.dot(W3, a2, z3)  # (0.2)
+    np.add(z3, b3[:, None], z3)  # (0.2)
+    np.add(z3, a2, z3)  # (0.2)
     # (0.3) a[3]_ij = s(z[3]_ij)
     np.maximum(z3, 0.0, out=a3)  # (0.3)
-    np.negative(z3, out=t2)  # (0.3)
+    np.negative(z3, t2)  # (0.3)
     np.minimum(z3, t2, out=t2)  # (0.3)
-    np.exp(t2, out=t2)  # (0.3)
-    np.log1p(t2, out=t2)  # (0.3)
-    np.add(a3, t2, out=a3)  # (0.3)
-    np.tanh(a3, out=a3)  # (0.3)
-    np.multiply(a3, z3, out=a3)  # (0.3)
+    np.exp(t2, t2)  # (0.3)
+    np.log1p(t2, t2)  # (0.3)
+    np.add(a3, t2, a3)  # (0.3)
+    np.tanh(a3, a3)  # (0.3)
+    np.multiply(a3, z3, a3)  # (0.3)
     # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
-    np.matmul(W4, a3, out=r)  # (0.2)
-    np.add(r, b4[:, None], out=r)  # (0.2)
+    np.dot(W4, a3, r)  # (0.2)
+    np.add(r, b4[:, None], r)  # (0.2)
     # (0.3) a[4]_ij = s(z[4]_ij)
     # (0.5) r_ic = y_ic - a[4]_ic
-    np.subtract(Y.T, r, out=r)  # (0.5)
+    np.subtract(Y.T, r, r)  # (0.5)
     # (1.1) Delta[4]_icj = delta_cj s'(z[4]_ic); s' by (1.5)
     np.copyto(d4, 0.0)  # (1.1)
     np.copyto(np.einsum("aac->ac", d4), 1.0)  # (1.1)
     # (1.3) dF_ic/db[4]_j = Delta[4]_icj
     np.copyto(Jb4, d4)  # (1.3)
     # (1.4) dF_ic/dw[4]_jk = Delta[4]_icj a[3]_ik
-    np.multiply(d4[:, None, :, :], a3[None, :, None, :], out=JW4)  # (1.4)
+    np.multiply(d4[:, None, :, :], a3[None, :, None, :], JW4)  # (1.4)
     # (1.2) Delta[3]_icj = s'(z[3]_ij) sum_k w[4]_kj Delta[4]_ick; s' by (1.5)
-    np.matmul(W4.T, d4.reshape(1, -1), out=d3.reshape(8, -1))  # (1.2)
+    np.dot(W4.T, d4.reshape(1, -1), d3.reshape(8, -1))  # (1.2)
     np.minimum(z3, 0.0, out=t3)  # (1.2)
-    np.exp(t3, out=t3)  # (1.2)
-    np.multiply(t3, z3, out=t3)  # (1.2)
+    np.exp(t3, t3)  # (1.2)
+    np.multiply(t3, z3, t3)  # (1.2)
     np.maximum(z3, 0.0, out=t4)  # (1.2)
-    np.negative(z3, out=t5)  # (1.2)
+    np.negative(z3, t5)  # (1.2)
     np.minimum(z3, t5, out=z3)  # (1.2)
-    np.exp(z3, out=z3)  # (1.2)
-    np.log1p(z3, out=t6)  # (1.2)
-    np.add(t4, t6, out=t4)  # (1.2)
-    np.tanh(t4, out=t4)  # (1.2)
-    np.multiply(t4, t4, out=t7)  # (1.2)
-    np.subtract(1.0, t7, out=t7)  # (1.2)
-    np.multiply(t3, t7, out=t3)  # (1.2)
-    np.add(1.0, z3, out=z3)  # (1.2)
-    np.divide(t3, z3, out=t3)  # (1.2)
-    np.add(t3, t4, out=t3)  # (1.2)
-    np.multiply(d3, t3[:, None, :], out=d3)  # (1.2)
+    np.exp(z3, z3)  # (1.2)
+    np.log1p(z3, t6)  # (1.2)
+    np.add(t4, t6, t4)  # (1.2)
+    np.tanh(t4, t4)  # (1.2)
+    np.multiply(t4, t4, t7)  # (1.2)
+    np.subtract(one, t7, t7)  # (1.2)
+    np.multiply(t3, t7, t3)  # (1.2)
+    np.add(one, z3, z3)  # (1.2)
+    np.divide(t3, z3, t3)  # (1.2)
+    np.add(t3, t4, t3)  # (1.2)
+    np.multiply(d3, t3[:, None, :], d3)  # (1.2)
     # (1.3) dF_ic/db[3]_j = Delta[3]_icj
     np.copyto(Jb3, d3)  # (1.3)
     # (1.4) dF_ic/dw[3]_jk = Delta[3]_icj a[2]_ik
-    np.multiply(d3[:, None, :, :], a2[None, :, None, :], out=JW3)  # (1.4)
+    np.multiply(d3[:, None, :, :], a2[None, :, None, :], JW3)  # (1.4)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) (sum_k w[3]_kj Delta[3]_ick + Delta[3]_icj); s' by (1.5)
-    np.matmul(W3.T, d3.reshape(8, -1), out=d2.reshape(8, -1))  # (1.2)
-    np.add(d2, d3, out=d2)  # (1.2)
+    np.dot(W3.T, d3.reshape(8, -1), d2.reshape(8, -1))  # (1.2)
+    np.add(d2, d3, d2)  # (1.2)
     np.minimum(z2, 0.0, out=t8)  # (1.2)
-    np.exp(t8, out=t8)  # (1.2)
-    np.multiply(t8, z2, out=t8)  # (1.2)
+    np.exp(t8, t8)  # (1.2)
+    np.multiply(t8, z2, t8)  # (1.2)
     np.maximum(z2, 0.0, out=t9)  # (1.2)
-    np.negative(z2, out=t10)  # (1.2)
+    np.negative(z2, t10)  # (1.2)
     np.minimum(z2, t10, out=z2)  # (1.2)
-    np.exp(z2, out=z2)  # (1.2)
-    np.log1p(z2, out=t11)  # (1.2)
-    np.add(t9, t11, out=t9)  # (1.2)
-    np.tanh(t9, out=t9)  # (1.2)
-    np.multiply(t9, t9, out=t12)  # (1.2)
-    np.subtract(1.0, t12, out=t12)  # (1.2)
-    np.multiply(t8, t12, out=t8)  # (1.2)
-    np.add(1.0, z2, out=z2)  # (1.2)
-    np.divide(t8, z2, out=t8)  # (1.2)
-    np.add(t8, t9, out=t8)  # (1.2)
-    np.multiply(d2, t8[:, None, :], out=d2)  # (1.2)
+    np.exp(z2, z2)  # (1.2)
+    np.log1p(z2, t11)  # (1.2)
+    np.add(t9, t11, t9)  # (1.2)
+    np.tanh(t9, t9)  # (1.2)
+    np.multiply(t9, t9, t12)  # (1.2)
+    np.subtract(one, t12, t12)  # (1.2)
+    np.multiply(t8, t12, t8)  # (1.2)
+    np.add(one, z2, z2)  # (1.2)
+    np.divide(t8, z2, t8)  # (1.2)
+    np.add(t8, t9, t8)  # (1.2)
+    np.multiply(d2, t8[:, None, :], d2)  # (1.2)
     # (1.3) dF_ic/db[2]_j = Delta[2]_icj
     np.copyto(Jb2, d2)  # (1.3)
     # (1.4) dF_ic/dw[2]_jk = Delta[2]_icj a[1]_ik
-    np.multiply(d2[:, None, :, :], a1[None, :, None, :], out=JW2)  # (1.4)
+    np.multiply(d2[:, None, :, :], a1[None, :, None, :], JW2)  # (1.4)
 
 
 def weigh(J: Array, r: Array, t: Array) -> None:
@@ -140,9 +140,9 @@ def weigh(J: Array, r: Array, t: Array) -> None:
 def normal_matrix(g: Array, J: Array, r: Array, S: Array) -> None:
     """Fill S (s, s) with J^T J and g (s,) with J^T r, in float64; J is given as its transpose, (s, N 1)."""
     # (2.11) S_pm = sum_q J_qp J_qm
-    np.matmul(J, J.T, dtype=np.float64, out=S)  # (2.11)
+    np.dot(J, J.T, S)  # (2.11)
     # (2.2) g_p = sum_q J_qp r_q
-    np.matmul(J, r, dtype=np.float64, out=g)  # (2.2)
+    np.dot(J, r, g)  # (2.2)
 
 
 def accumulate(g: Array, S: Array, part_S: Array, part_g: Array) -> None:
@@ -189,6 +189,7 @@ class Columns:
             carve(memory[5], 8, n),  # t10
             carve(memory[5], 8, n),  # t11
             carve(memory[5], 8, n),  # t12
+            np.array(1.0, np.float64),  # one
         )
         J = memory[9]
         self.rows: Arrays = (

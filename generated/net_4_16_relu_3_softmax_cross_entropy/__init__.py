@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 99c3825b7afe563e3b29f672943032dace1cc8e5a5dbf3ad728ece40395b61f5
+# 6ba5565137bc834b9f534e461c003009ee68f17d60fc1c3932e3cb3bf8f3c4b1
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-16:relu-3:softmax with cross-entropy.
 
@@ -18,6 +18,7 @@ from .levenberg_marquardt import levenberg_marquardt
 from .lm_step import JacobianWorkspace, jacobian, residual
 from .mini_batches import levenberg_marquardt_batches
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
+from .threads import blas_threads
 from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "StepWorkspace",
     "StopReason",
     "TrainingResult",
+    "blas_threads",
     "cost",
     "cost_and_gradient",
     "damped_step",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 99c3825b7afe563e3b29f672943032dace1cc8e5a5dbf3ad728ece40395b61f5
+# 6ba5565137bc834b9f534e461c003009ee68f17d60fc1c3932e3cb3bf8f3c4b1
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The gradient of the cost of the network 4-16:relu-3:softmax with cross-entropy.
 

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-16:relu-3:softmax --cost cross-entropy
 # Digest of derivation, program and templates: sha256
-# 99c3825b7afe563e3b29f672943032dace1cc8e5a5dbf3ad728ece40395b61f5
+# 6ba5565137bc834b9f534e461c003009ee68f17d60fc1c3932e3cb3bf8f3c4b1
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 4-16:relu-3:softmax with cross-entropy.
 
@@ -123,7 +123,7 @@ def levenberg_marquardt(
     accepted step and multiplies it by ten after a rejected one, "nielsen" goes by the gain ratio,
     the actual decrease over the predicted one, and "trust-region" keeps the step within a radius that
     does so.
-    ``form`` is that of the system, by default the smaller one. ``weights`` (N,), from 0, multiply the
+    ``form`` is that of the system, by default the one that costs less. ``weights`` (N,), from 0, multiply the
     samples' costs. ``steps`` counts accepted steps, ``max_evaluations`` passes over the samples:
     costs and Jacobians.
     ``ridge`` adds ridge / 2 ||p||^2 to the sum of the samples' costs.

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# e044140259fcb19ff0c2399a734d61ea775ac6900f53390d1d267e4fd5dea82b
+# 591d469063b375ac15f475167d361063941f9f35464571ab4ae0760331a85eae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -25,6 +25,7 @@ from .lm_step import (
 from .mini_batches import levenberg_marquardt_batches
 from .parameters import N_PARAMETERS, SIZES, initial_parameters, pack, unpack
 from .robust import RobustLoss
+from .threads import blas_threads
 from .train import StopReason, TrainingResult, gradient_descent, sgd
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RobustLoss",
     "StopReason",
     "TrainingResult",
+    "blas_threads",
     "cost",
     "cost_and_gradient",
     "damped_step",

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# e044140259fcb19ff0c2399a734d61ea775ac6900f53390d1d267e4fd5dea82b
+# 591d469063b375ac15f475167d361063941f9f35464571ab4ae0760331a85eae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -177,8 +177,8 @@ class Fit(Objective):
         """Say whether the workspace stands where the cost is flat in every direction that p had at first.
 
         The cosine of the angle between r and each column of J must be small; where the columns are not at
-        hand, what a short step is predicted to gain. And no parameter may have lost all its influence, as
-        it does on a plateau far out, where the gradient is small as well.
+        hand, what a short step is predicted to gain. And no parameter may have lost all its influence, nor
+        all of them be without, as on a plateau far out, where the gradient is small as well.
         """
         size = self.scale * history[-1].cost
         if size <= self.noise:
@@ -190,7 +190,8 @@ class Fit(Objective):
                 return False
             return self.work.decrease <= self.flat**2 * size
         level = bool(np.all(self.work.slope() ** 2 <= self.flat**2 * (columns + self.ridge) * size))
-        return level and bool(np.all((columns > 0.0) | ~influential))
+        alive = columns > 0.0
+        return level and bool(np.any(alive)) and bool(np.all(alive | ~influential))
 
     def regularise(self, p: Array, cost: float) -> float:
         """Set the ridge from the parameters that the samples determine; return how many these are.

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# e044140259fcb19ff0c2399a734d61ea775ac6900f53390d1d267e4fd5dea82b
+# 591d469063b375ac15f475167d361063941f9f35464571ab4ae0760331a85eae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 2-2-3-2.
 
@@ -126,7 +126,7 @@ def levenberg_marquardt(
     accepted step and multiplies it by ten after a rejected one, "nielsen" goes by the gain ratio,
     the actual decrease over the predicted one, and "trust-region" keeps the step within a radius that
     does so.
-    ``form`` is that of the system, by default the smaller one. ``weights`` (N,), from 0, multiply the
+    ``form`` is that of the system, by default the one that costs less. ``weights`` (N,), from 0, multiply the
     samples' costs. ``steps`` counts accepted steps, ``max_evaluations`` passes over the samples:
     costs and Jacobians.
     ``scaling`` is what mu multiplies: "identity", "marquardt", the squared norms of the columns of J, in

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 2-2-3-2
 # Digest of derivation, program and templates: sha256
-# e044140259fcb19ff0c2399a734d61ea775ac6900f53390d1d267e4fd5dea82b
+# 591d469063b375ac15f475167d361063941f9f35464571ab4ae0760331a85eae
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 2-2-3-2.
 
@@ -38,67 +38,67 @@ def columns(
     d[l] (n_l, 2, N) is the derivative of every output in z[l].
     """
     W2, b2, W3, b3, W4, b4 = weights
-    a1, a2, a3, a4, d4, t1, d3, d2 = work
+    a1, a2, a3, a4, d4, t1, d3, d2, one = work
     JW2, Jb2, JW3, Jb3, JW4, Jb4 = rows
     guard = 88.0 if a2.itemsize == 4 else 708.0  # exp overflows above
     # (0.1) a[1]_ik = x_ik
     np.copyto(a1, X.T)  # (0.1)
     # (0.2) z[2]_ij = sum_k w[2]_jk a[1]_ik + b[2]_j
-    np.matmul(W2, a1, out=a2)  # (0.2)
-    np.add(a2, b2[:, None], out=a2)  # (0.2)
+    np.dot(W2, a1, a2)  # (0.2)
+    np.add(a2, b2[:, None], a2)  # (0.2)
     # (0.3) a[2]_ij = s(z[2]_ij)
-    np.negative(a2, out=a2)  # (0.3)
+    np.negative(a2, a2)  # (0.3)
     np.minimum(a2, guard, out=a2)  # (0.3)
-    np.exp(a2, out=a2)  # (0.3)
-    np.add(1.0, a2, out=a2)  # (0.3)
-    np.divide(1.0, a2, out=a2)  # (0.3)
+    np.exp(a2, a2)  # (0.3)
+    np.add(one, a2, a2)  # (0.3)
+    np.divide(one, a2, a2)  # (0.3)
     # (0.2) z[3]_ij = sum_k w[3]_jk a[2]_ik + b[3]_j
-    np.matmul(W3, a2, out=a3)  # (0.2)
-    np.add(a3, b3[:, None], out=a3)  # (0.2)
+    np.dot(W3, a2, a3)  # (0.2)
+    np.add(a3, b3[:, None], a3)  # (0.2)
     # (0.3) a[3]_ij = s(z[3]_ij)
-    np.negative(a3, out=a3)  # (0.3)
+    np.negative(a3, a3)  # (0.3)
     np.minimum(a3, guard, out=a3)  # (0.3)
-    np.exp(a3, out=a3)  # (0.3)
-    np.add(1.0, a3, out=a3)  # (0.3)
-    np.divide(1.0, a3, out=a3)  # (0.3)
+    np.exp(a3, a3)  # (0.3)
+    np.add(one, a3, a3)  # (0.3)
+    np.divide(one, a3, a3)  # (0.3)
     # (0.2) z[4]_ij = sum_k w[4]_jk a[3]_ik + b[4]_j
-    np.matmul(W4, a3, out=a4)  # (0.2)
-    np.add(a4, b4[:, None], out=a4)  # (0.2)
+    np.dot(W4, a3, a4)  # (0.2)
+    np.add(a4, b4[:, None], a4)  # (0.2)
     # (0.3) a[4]_ij = s(z[4]_ij)
-    np.negative(a4, out=a4)  # (0.3)
+    np.negative(a4, a4)  # (0.3)
     np.minimum(a4, guard, out=a4)  # (0.3)
-    np.exp(a4, out=a4)  # (0.3)
-    np.add(1.0, a4, out=a4)  # (0.3)
-    np.divide(1.0, a4, out=a4)  # (0.3)
+    np.exp(a4, a4)  # (0.3)
+    np.add(one, a4, a4)  # (0.3)
+    np.divide(one, a4, a4)  # (0.3)
     # (0.5) r_ic = y_ic - a[4]_ic
-    np.subtract(Y.T, a4, out=r)  # (0.5)
+    np.subtract(Y.T, a4, r)  # (0.5)
     # (1.1) Delta[4]_icj = delta_cj s'(z[4]_ic); s' by (1.5)
     np.copyto(d4, 0.0)  # (1.1)
-    np.subtract(1.0, a4, out=t1)  # (1.1)
-    np.multiply(a4, t1, out=a4)  # (1.1)
+    np.subtract(one, a4, t1)  # (1.1)
+    np.multiply(a4, t1, a4)  # (1.1)
     np.copyto(np.einsum("aac->ac", d4), a4)  # (1.1)
     # (1.3) dF_ic/db[4]_j = Delta[4]_icj
     np.copyto(Jb4, d4)  # (1.3)
     # (1.4) dF_ic/dw[4]_jk = Delta[4]_icj a[3]_ik
-    np.multiply(d4[:, None, :, :], a3[None, :, None, :], out=JW4)  # (1.4)
+    np.multiply(d4[:, None, :, :], a3[None, :, None, :], JW4)  # (1.4)
     # (1.2) Delta[3]_icj = s'(z[3]_ij) sum_k w[4]_kj Delta[4]_ick; s' by (1.5)
-    np.matmul(W4.T, d4.reshape(2, -1), out=d3.reshape(3, -1))  # (1.2)
-    np.multiply(d3, a3[:, None, :], out=d3)  # (1.2)
-    np.subtract(1.0, a3, out=a3)  # (1.2)
-    np.multiply(d3, a3[:, None, :], out=d3)  # (1.2)
+    np.dot(W4.T, d4.reshape(2, -1), d3.reshape(3, -1))  # (1.2)
+    np.multiply(d3, a3[:, None, :], d3)  # (1.2)
+    np.subtract(one, a3, a3)  # (1.2)
+    np.multiply(d3, a3[:, None, :], d3)  # (1.2)
     # (1.3) dF_ic/db[3]_j = Delta[3]_icj
     np.copyto(Jb3, d3)  # (1.3)
     # (1.4) dF_ic/dw[3]_jk = Delta[3]_icj a[2]_ik
-    np.multiply(d3[:, None, :, :], a2[None, :, None, :], out=JW3)  # (1.4)
+    np.multiply(d3[:, None, :, :], a2[None, :, None, :], JW3)  # (1.4)
     # (1.2) Delta[2]_icj = s'(z[2]_ij) sum_k w[3]_kj Delta[3]_ick; s' by (1.5)
-    np.matmul(W3.T, d3.reshape(3, -1), out=d2.reshape(2, -1))  # (1.2)
-    np.multiply(d2, a2[:, None, :], out=d2)  # (1.2)
-    np.subtract(1.0, a2, out=a2)  # (1.2)
-    np.multiply(d2, a2[:, None, :], out=d2)  # (1.2)
+    np.dot(W3.T, d3.reshape(3, -1), d2.reshape(2, -1))  # (1.2)
+    np.multiply(d2, a2[:, None, :], d2)  # (1.2)
+    np.subtract(one, a2, a2)  # (1.2)
+    np.multiply(d2, a2[:, None, :], d2)  # (1.2)
     # (1.3) dF_ic/db[2]_j = Delta[2]_icj
     np.copyto(Jb2, d2)  # (1.3)
     # (1.4) dF_ic/dw[2]_jk = Delta[2]_icj a[1]_ik
-    np.multiply(d2[:, None, :, :], a1[None, :, None, :], out=JW2)  # (1.4)
+    np.multiply(d2[:, None, :, :], a1[None, :, None, :], JW2)  # (1.4)
 
 
 def weigh(J: Array, r: Array, t: Array) -> None:
@@ -112,9 +112,9 @@ def weigh(J: Array, r: Array, t: Array) -> None:
 def normal_matrix(g: Array, J: Array, r: Array, S: Array) -> None:
     """Fill S (s, s) with J^T J and g (s,) with J^T r, in float64; J is given as its transpose, (s, N 2)."""
     # (2.11) S_pm = sum_q J_qp J_qm
-    np.matmul(J, J.T, dtype=np.float64, out=S)  # (2.11)
+    np.dot(J, J.T, S)  # (2.11)
     # (2.2) g_p = sum_q J_qp r_q
-    np.matmul(J, r, dtype=np.float64, out=g)  # (2.2)
+    np.dot(J, r, g)  # (2.2)
 
 
 def accumulate(g: Array, S: Array, part_S: Array, part_g: Array) -> None:
@@ -149,6 +149,7 @@ class Columns:
             carve(memory[5], 2, n),  # t1
             carve(memory[3], 3, 2, n),  # d3
             carve(memory[4], 2, 2, n),  # d2
+            np.array(1.0, np.float64),  # one
         )
         J = memory[7]
         self.rows: Arrays = (

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 2b86620d29446282e873f7c167eadb4cf94f9b08ee5d2217c9ca277f4db92a9e
+# 2cf45090a733baafda4790eabdeb3860e0be7d1b080835402dc58c013ae68af2
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
@@ -177,8 +177,8 @@ class Fit(Objective):
         """Say whether the workspace stands where the cost is flat in every direction that p had at first.
 
         The cosine of the angle between r and each column of J must be small; where the columns are not at
-        hand, what a short step is predicted to gain. And no parameter may have lost all its influence, as
-        it does on a plateau far out, where the gradient is small as well.
+        hand, what a short step is predicted to gain. And no parameter may have lost all its influence, nor
+        all of them be without, as on a plateau far out, where the gradient is small as well.
         """
         size = self.scale * history[-1].cost
         if size <= self.noise:
@@ -190,7 +190,8 @@ class Fit(Objective):
                 return False
             return self.work.decrease <= self.flat**2 * size
         level = bool(np.all(self.work.slope() ** 2 <= self.flat**2 * (columns + self.ridge) * size))
-        return level and bool(np.all((columns > 0.0) | ~influential))
+        alive = columns > 0.0
+        return level and bool(np.any(alive)) and bool(np.all(alive | ~influential))
 
     def regularise(self, p: Array, cost: float) -> float:
         """Set the ridge from the parameters that the samples determine; return how many these are.

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 2b86620d29446282e873f7c167eadb4cf94f9b08ee5d2217c9ca277f4db92a9e
+# 2cf45090a733baafda4790eabdeb3860e0be7d1b080835402dc58c013ae68af2
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """Levenberg-Marquardt training of the network 4-8-8-2.
 
@@ -126,7 +126,7 @@ def levenberg_marquardt(
     accepted step and multiplies it by ten after a rejected one, "nielsen" goes by the gain ratio,
     the actual decrease over the predicted one, and "trust-region" keeps the step within a radius that
     does so.
-    ``form`` is that of the system, by default the smaller one. ``weights`` (N,), from 0, multiply the
+    ``form`` is that of the system, by default the one that costs less. ``weights`` (N,), from 0, multiply the
     samples' costs. ``steps`` counts accepted steps, ``max_evaluations`` passes over the samples:
     costs and Jacobians.
     ``scaling`` is what mu multiplies: "identity", "marquardt", the squared norms of the columns of J, in

@@ -2,7 +2,7 @@
 # Make it again rather than edit it, by derive generate with the architecture
 # 4-8-8-2
 # Digest of derivation, program and templates: sha256
-# 2b86620d29446282e873f7c167eadb4cf94f9b08ee5d2217c9ca277f4db92a9e
+# 2cf45090a733baafda4790eabdeb3860e0be7d1b080835402dc58c013ae68af2
 # This file is yours: use it under any licence you like, no notice of its generator is needed.
 """The network 4-8-8-2.
 
