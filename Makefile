@@ -75,7 +75,7 @@ wheel-test: $(DEV) ## build, install the wheel in a fresh environment, generate 
 
 clean: ## remove what the targets made, except the environment
 	@rm -rf build dist demo-output .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find $(SOURCES) templates -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PLOTS): pyproject.toml | $(BIN)/pip
 	@echo "Installing backproof into $(VENV) ..."

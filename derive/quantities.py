@@ -17,7 +17,6 @@ from sympy import (
     Add,
     Dummy,
     Expr,
-    Function,
     Integer,
     KroneckerDelta,
     Mul,
@@ -33,6 +32,7 @@ from sympy.core.assumptions import StdFactKB
 from sympy.core.basic import Basic
 from sympy.core.relational import Relational
 
+from derive.opaque import Opaque, applied
 from derive.remembered import remembered
 
 ONE = Integer(1)
@@ -49,6 +49,10 @@ class Index(Dummy):
 
     __slots__ = ("upper",)
     upper: Expr
+    # An index is equal to itself alone, so SymPy need not compare names and assumptions.
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__
 
     def __new__(cls, name: str, upper: Any) -> Index:  # noqa: D102
         index: Index = Expr.__new__(cls)
@@ -59,6 +63,10 @@ class Index(Dummy):
         Dummy._count += 1
         index.upper = sympify(upper)
         return index
+
+    def _hashable_content(self) -> tuple[str, int]:
+        """Return what puts indices in order."""
+        return self.name, self.dummy_index
 
 
 _SOME_INDEX = Dummy("i", integer=True, positive=True)
@@ -231,11 +239,14 @@ def indices_in(expr: Expr) -> frozenset[Expr]:
 def summed(body: Expr, *limits: Tuple) -> Expr:
     """Return ``Sum(body, *limits)`` for limits such as ``Sum.limits`` has.
 
-    SymPy looks for cases in the body, which it would bring to the front. Where there are none, and the body
-    is no sum by itself, the sum is what it is called with.
+    SymPy looks for cases in the body, which it would bring to the front. Where there are none, the sum is
+    what it is called with, and a sum of sums one sum.
     """
-    if isinstance(body, Sum) or not _without_cases(body):
+    if not _without_cases(body) or (isinstance(body, Sum) and type(body) is not Sum):
         return Sum(body, *limits)
+    if isinstance(body, Sum):
+        body, *inner = body.args
+        limits = (*inner, *limits)
     made = Expr.__new__(Sum, body, *limits)
     made.is_commutative = body.is_commutative
     return made
@@ -251,7 +262,7 @@ def kronecker(p: Expr, q: Expr) -> Expr:
     """Return delta_pq. Of two indices nothing is known that would decide it, so SymPy is not asked."""
     if isinstance(p, Index) and isinstance(q, Index) and p != q:
         p, q = sorted((p, q), key=lambda index: (index.name, index.dummy_index))  # SymPy's order
-        return KroneckerDelta(p, q, evaluate=False)
+        return applied(KroneckerDelta, p, q)
     return KroneckerDelta(p, q)
 
 
@@ -285,13 +296,13 @@ R2z, R2a = IndexedBase("R2z"), IndexedBase("R2a")  # second derivatives in t
 l = Symbol("l", integer=True, positive=True)  # noqa: E741 - the article's letter for a layer
 
 
-class SigmaSecond(Function):
+class SigmaSecond(Opaque):
     """sigma''_l(z), the second derivative of the activation of layer l; opaque."""
 
     nargs = 2
 
 
-class SigmaPrime(Function):
+class SigmaPrime(Opaque):
     """sigma'_l(z), the derivative of the activation of layer l; opaque, differentiable in z."""
 
     nargs = 2
@@ -303,7 +314,7 @@ class SigmaPrime(Function):
         return SigmaSecond(*self.args)
 
 
-class Sigma(Function):
+class Sigma(Opaque):
     """sigma_l(z), the activation of layer l; opaque, differentiable in z."""
 
     nargs = 2
@@ -315,13 +326,13 @@ class Sigma(Function):
         return SigmaPrime(*self.args)
 
 
-class LossSecond(Function):
+class LossSecond(Opaque):
     """d^2 l/da^2 of a loss l(y, a) that is not written out; opaque."""
 
     nargs = 2
 
 
-class LossPrime(Function):
+class LossPrime(Opaque):
     """dl/da of a loss l(y, a) that is not written out; opaque, differentiable in a."""
 
     nargs = 2
@@ -333,7 +344,7 @@ class LossPrime(Function):
         return LossSecond(*self.args)
 
 
-class Loss(Function):
+class Loss(Opaque):
     """A loss l(y, a) of a target and an output that is not written out; differentiable in a."""
 
     nargs = 2
@@ -345,13 +356,13 @@ class Loss(Function):
         return LossPrime(*self.args)
 
 
-class RhoPrime(Function):
+class RhoPrime(Opaque):
     """rho'(z), the slope of a robust loss; opaque."""
 
     nargs = 1
 
 
-class Rho(Function):
+class Rho(Opaque):
     """rho(z), a robust loss of the square of a scaled residual, not written out; differentiable in z."""
 
     nargs = 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import Abs, Expr, Integer, Max, Min, Piecewise, log, oo, sqrt
+from sympy import Abs, Expr, Integer, Max, Min, Piecewise, Pow, log, oo, sqrt
 from sympy.codegen.cfunctions import hypot, log1p
 
 from derive.activations.derivatives import derivative, kinks
@@ -95,8 +95,7 @@ def _agree(left: Expr, right: Expr) -> bool:
     Where both are even, as functions of a square are, z >= 0 says it all.
     """
     left, right = _plain(left), _plain(right)
-    even = all(side.xreplace({Z: -Z}) == side for side in (left, right))
-    low = Integer(0) if even else -oo
+    low = Integer(0) if _even(left) and _even(right) else -oo
     try:
         places = sorted({*breaks(left, right, within=Region(low, oo)), Integer(0)})
         at_places = all(_equal(at_place(left, place), at_place(right, place)) for place in places)
@@ -104,6 +103,15 @@ def _agree(left: Expr, right: Expr) -> bool:
         return at_places and all(_agree_on(left, right, region) for region in pieces)
     except NotProvedError:
         return False
+
+
+def _even(expr: Expr) -> bool:
+    """Say whether a function is seen to be even: z stands in it as |z| and in even powers alone."""
+    if isinstance(expr, Abs) and expr.args[0] == Z:
+        return True
+    if isinstance(expr, Pow) and expr.base == Z and isinstance(expr.exp, Integer):
+        return bool(expr.exp.is_even)
+    return expr != Z and all(map(_even, expr.args))
 
 
 def _agree_on(left: Expr, right: Expr, region: Region) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from derive.templates_kept import KeptTemplates
 from derive.templates_path import templates_directory
 
 
@@ -14,14 +15,17 @@ def environment(*folders: str, escape: bool = False, **delimiters: str) -> Envir
 
     ``escape`` is for HTML and SVG; ``delimiters`` are Jinja's options for text in which braces are common.
     """
-    options: dict[str, Any] = delimiters
+    options: dict[str, Any] = {
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+        "keep_trailing_newline": True,
+        "autoescape": escape,
+        **delimiters,
+    }
     return Environment(
         loader=FileSystemLoader([templates_directory() / folder for folder in folders]),
         undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=escape,
+        bytecode_cache=KeptTemplates(options),
         **options,
     )
 

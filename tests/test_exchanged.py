@@ -172,3 +172,38 @@ def test_an_index_knows_what_sympys_letter_knows_and_is_no_other() -> None:
     assert one.name == "j"
     assert len({one, other, theirs}) == 3
     assert theirs.dummy_index < one.dummy_index < other.dummy_index < Dummy("j").dummy_index
+
+
+def test_indices_of_one_name_and_range_are_not_equal_and_the_older_comes_first() -> None:
+    one, other = Index("q", Integer(3)), Index("q", Integer(3))
+    assert one != other
+    assert len({one, other}) == 2
+    assert w[2, J, one] != w[2, J, other]
+    assert (one.compare(other), other.compare(one), one.compare(one)) == (-1, 1, 0)
+    assert one.compare(Index("a", Integer(3))) == 1
+
+
+@pytest.mark.parametrize("limits", [[K], [J, K], [K, J]])
+def test_a_sum_of_sums_is_the_one_that_sympy_makes(limits: list[Index]) -> None:
+    ranges = [Tuple(index, Integer(1), index.upper) for index in limits]
+    inner = Sum(BODY, Tuple(R, Integer(1), N))
+    found, wanted = summed(inner, *ranges), Sum(inner, *ranges)
+    assert (found, found.args, srepr(found)) == (wanted, wanted.args, srepr(wanted))
+    assert found.is_commutative == wanted.is_commutative
+    greatest = Greatest(BODY, LIMIT)
+    assert summed(greatest, *ranges) == Sum(greatest, *ranges)
+
+
+def test_a_function_without_values_is_what_sympy_makes_of_it() -> None:
+    u = z[2, R, J]
+    found, wanted = Sigma(2, u), sympy.Function.__new__(Sigma, Integer(2), u)
+    assert (found, found.args, srepr(found), hash(found)) == (
+        wanted,
+        wanted.args,
+        srepr(wanted),
+        hash(wanted),
+    )
+    assert (found.nargs, found.func, found.is_commutative) == (wanted.nargs, Sigma, wanted.is_commutative)
+    assert found.diff(z[2, R, J]) == wanted.diff(z[2, R, J])
+    with pytest.raises(TypeError, match="exactly 2 arguments"):
+        Sigma(u)

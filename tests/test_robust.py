@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import sigmoid_2_2_3_2 as net
 from emitted import module, problem
-from sympy import Max, log, sqrt
+from sympy import Abs, Max, log, sqrt
 from sympy.codegen.cfunctions import hypot
 from verification_mutants import Mutant, mutants
 
@@ -27,7 +27,7 @@ from derive.errors import NotProvedError
 from derive.package import render
 from derive.program.robust import robust_routines
 from derive.proof import Proof, prove
-from derive.robust import ROBUST
+from derive.robust import ROBUST, _agree
 from derive.theorems.catalogue import theorems
 from derive.theorems.robust import robust_losses
 from derive.verification.objects import Located, Skipped
@@ -364,3 +364,10 @@ def test_every_mutant_that_changes_a_number_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_all_mutants_that_change_a_number_are_refused(tmp_path: Path) -> None:
     examine(23, tmp_path)
+
+
+def test_forms_that_agree_for_positive_z_alone_do_not_agree() -> None:
+    assert not _agree(Z, Abs(Z))
+    assert not _agree(Abs(Z + 1), Z + 1)
+    assert not _agree(Z**3, Abs(Z) ** 3)
+    assert _agree(Z**2 * Abs(Z), Abs(Z) ** 3)

@@ -35,6 +35,7 @@ from derive.activations.equality import Letters, around_zero, at_place, in_expon
 from derive.activations.functions import A, Z
 from derive.activations.regions import CASES, Region, Split, between, breaks, on, sign_on
 from derive.errors import NotProvedError
+from derive.remembered import remembered
 
 
 @cache
@@ -75,6 +76,7 @@ def prove_slope(definition: Expr, claimed: Expr) -> bool:
     return slope_interval(definition, claimed) == (-oo, oo)
 
 
+@remembered
 def slope_interval(definition: Expr, claimed: Expr) -> tuple[Expr, Expr] | None:
     """Return the widest interval that holds 0 on which ``claimed`` is proved to be sigma', kinks left out."""
     try:

@@ -100,6 +100,7 @@ def between(places: Sequence[Expr], low: Expr = -oo, high: Expr = oo) -> tuple[R
     return tuple(Region(left, right) for left, right in pairwise((low, *places, high)))
 
 
+@remembered
 def on(expr: Expr, region: Region) -> Expr:
     """Return what an expression is on a region, without case distinctions.
 

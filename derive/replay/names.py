@@ -27,7 +27,7 @@ def cut_short(expr: Expr) -> tuple[Expr, ...]:
 
 def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
     """Rename every bound index that is free or bound further out, so that no rule can capture one."""
-    if not _has_sum(expr):
+    if not _clashes(expr, scope):
         return expr
     if not isinstance(expr, Sum):
         return expr.func(*(apart(arg, scope, fresh) for arg in expr.args))
@@ -43,6 +43,19 @@ def apart(expr: Expr, scope: frozenset[Expr], fresh: dict[Expr, Expr]) -> Expr:
     return summed(apart(body, scope, fresh), *reversed(limits))
 
 
+def _clashes(expr: Expr, scope: frozenset[Expr]) -> bool:
+    """Say whether an index is bound that is free or bound further out."""
+    if not _has_sum(expr):
+        return False
+    if isinstance(expr, Sum):
+        for index, *_ in reversed(expr.limits):
+            if index in scope:
+                return True
+            scope |= {index}
+        return _clashes(expr.function, scope)
+    return any(_clashes(arg, scope) for arg in expr.args)
+
+
 @remembered
 def _has_sum(expr: Expr) -> bool:
     return isinstance(expr, Sum) or any(map(_has_sum, expr.args))
@@ -52,8 +65,9 @@ def _has_sum(expr: Expr) -> bool:
 def key(expr: Expr, bound: tuple[Expr, ...]) -> str:
     """Spell an expression with its bound indices numbered from outside in, terms and factors in order."""
     if isinstance(expr, Index):
-        level = max((place for place, index in enumerate(bound) if index == expr), default=None)
-        return f"{expr.name}@{expr.dummy_index}" if level is None else f"#{level}"
+        if expr not in bound:
+            return f"{expr.name}@{expr.dummy_index}"
+        return f"#{max(place for place, index in enumerate(bound) if index == expr)}"
     if not expr.args:
         return _spelling(expr)
     name = type(expr).__name__
