@@ -159,8 +159,9 @@ def _collapse(coefficient: Rational, factors: Factors, bound: tuple[Index, ...])
         if p is q:
             return _collapse(coefficient, rest, bound)
         for old, new in ((p, q), (q, p)):
-            both = isinstance(old, Index) and isinstance(new, Index)
-            if both and old in bound and new.upper == old.upper:
+            if not isinstance(old, Index) or not isinstance(new, Index):
+                continue
+            if old in bound and new.upper == old.upper:
                 moved = tuple((_substitute(other, old, new), power) for other, power in rest)
                 return _collapse(coefficient, moved, tuple(i for i in bound if i is not old))
         if isinstance(p, Index) and isinstance(q, Index):  # delta_pq f_q = delta_pq f_p

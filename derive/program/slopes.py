@@ -113,7 +113,7 @@ class _Sharing:
         return name, [self.waiting[name]]
 
     def _make(self, name: str, asked: Statement) -> None:
-        """Append what makes a value that a statement asks for, unless it has been, and before it its parts."""
+        """Append what makes a value that a statement asks for, its parts first, unless that has been."""
         statement = self.waiting.pop(name, None)
         if statement is not None:
             for array in statement.reads:
