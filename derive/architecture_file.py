@@ -12,8 +12,6 @@ mish = "z*tanh(log(1+exp(z)))"        # activations of one's own
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +39,9 @@ def read_architecture(text: str, cost: str = QUADRATIC, own: Sequence[str] = ())
 
 
 def _load(path: Path) -> Any:
+    import json
+    import tomllib
+
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"expected a file of at most {MAX_BYTES} bytes, got {path}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from sympy import Expr, Integer
 
@@ -22,14 +23,12 @@ from derive.quantities import Index, N, SigmaPrime, a, eta, kronecker, total, z
 from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation, same_objective
-from derive.theorems.brute_force import affordable, prove_by_brute_force
-from derive.theorems.convex import VERDICT, no_step, of_squares, prove_step
 from derive.theorems.curved import (
     GAMMA,
     NetworkStep,
     network_step,
+    of_squares,
 )
-from derive.theorems.curved_trials import CurvedLean, curved_lean, curved_trials
 from derive.theorems.descent import descent_update, prove_descent
 from derive.theorems.evidence import evidence
 from derive.theorems.layer_scaling import LayeredStep, layer_scaling, layered_step
@@ -57,6 +56,9 @@ from derive.theorems.scaled_step import scaled_step
 from derive.theorems.softmax import shifted_softmax, softmax_slope, surprise_is_the_definition
 from derive.theorems.trials import trials
 from derive.theorems.weighted_step import along_p, weighted_step
+
+if TYPE_CHECKING:
+    from derive.theorems.curved_trials import CurvedLean
 
 MAX_REPLAYED_DEPTH = 6
 MAX_FORM = 60  # longer formulas are not repeated in a verdict
@@ -171,8 +173,11 @@ def prove(
         ]
         curved, about = _curved(network)
         verdicts += about
-        without = None if curved is None else curved_lean(network, curved)
-        if without is not None:
+        without = None
+        if curved is not None:
+            from derive.theorems.curved_trials import curved_lean
+
+            without = curved_lean(network, curved)
             verdicts.append(_curved_lean(without, network))
         if lean is not None and layered is not None:
             verdicts.append(_lean(lean, layered, network))
@@ -220,6 +225,8 @@ def _lean(lean: LeanStep, layered: LayeredStep, network: Network) -> Verdict:
 
 def _curved_lean(lean: CurvedLean, network: Network) -> Verdict:
     """Say whether H (J J^T), J^T v and J p follow, and what weights, a ridge and the prediction rest on."""
+    from derive.theorems.curved_trials import curved_trials
+
     parts = (*lean.lean.parts, *lean.parts, *curved_trials().parts)
     wrong = [f"({part.equation.number}): {part.faults[0]}" for part in parts if not part.holds]
     wrong += _unlike(network, lean.lean.objective, lean.lean.back)
@@ -248,6 +255,8 @@ def _brute_force(network: Network, claim: Claim, wanted: bool) -> Verdict:
     text = "(c) SymPy's diff of the expanded cost in every parameter"
     if not wanted:
         return Verdict(text, "not asked for", None)
+    from derive.theorems.brute_force import affordable, prove_by_brute_force
+
     if not affordable(network):
         return Verdict(text, "not attempted: too large, or a cross-entropy", None)
     result = prove_by_brute_force(network, claim)
@@ -260,6 +269,8 @@ def _curved(network: Network) -> tuple[NetworkStep | None, list[Verdict]]:
     """Derive the step for a loss that is no plain square, if its curvature is positive semidefinite."""
     if of_squares(network):
         return None, []
+    from derive.theorems.convex import VERDICT, no_step, prove_step
+
     if reason := no_step(network):
         return None, [Verdict(VERDICT, reason, None)]
     found = network_step(network)

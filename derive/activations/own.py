@@ -35,13 +35,17 @@ _TOLERANCE = 1e-9
 _SYMPY_GIVES_UP = (ArithmeticError, NotImplementedError, TypeError, ValueError, RecursionError)
 _LARGE = 1e30
 
-# 0 and whole numbers, powers of ten to both ends, and a few hundred places in between
-_PLACES = (
-    *(Rational(k, 2) for k in range(-60, 61)),
-    *(sign * Rational(10) ** k for k in range(-8, 4) for sign in (-1, 1)),
-    *(Rational(61 * k, 517) for k in range(-250, 251)),
-)
-_CHECKED = tuple(Rational(k, 7) for k in (-41, -30, -19, -12, -8, -5, -3, -1, 1, 2, 4, 6, 9, 13, 20, 31, 43))
+_CHECKED = (-41, -30, -19, -12, -8, -5, -3, -1, 1, 2, 4, 6, 9, 13, 20, 31, 43)  # sevenths
+
+
+@cache
+def _places() -> tuple[Rational, ...]:
+    """Return 0 and whole numbers, powers of ten to both ends, and a few hundred places in between."""
+    return (
+        *(Rational(k, 2) for k in range(-60, 61)),
+        *(sign * Rational(10) ** k for k in range(-8, 4) for sign in (-1, 1)),
+        *(Rational(61 * k, 517) for k in range(-250, 251)),
+    )
 
 
 def own_activation(text: str, formula: Expr | None = None) -> Activation:
@@ -130,7 +134,7 @@ def _refuse_singular(read: Expression) -> None:
 
 def _refuse_undefined(read: Expression) -> None:
     """Try the formula at several hundred places; beyond |z| = NEAR it may overflow."""
-    for place in _PLACES:
+    for place in _places():
         at = float(place)
         try:
             found = evaluate(read.tree, {"z": at})
@@ -175,7 +179,7 @@ def _check_numbers(found: Activation, tree: Node, by_rules: dict[Region, Expr]) 
     bent = found.kinks
     slope = found.slope()
     with mpmath.workdps(_DIGITS):
-        for place in _CHECKED:
+        for place in (Rational(k, 7) for k in _CHECKED):
             z = mpmath.mpf(place.p) / place.q
             if any(abs(place - kink) < Rational(1, 100) for kink in bent):
                 continue

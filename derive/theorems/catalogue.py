@@ -6,8 +6,9 @@ from derive.architecture import Architecture
 from derive.costs import SOFTMAX
 from derive.network import Network
 from derive.theorems.acceleration import acceleration
-from derive.theorems.convex import convex_step, of_squares
+from derive.theorems.convex import convex_step
 from derive.theorems.cost import cost
+from derive.theorems.curved import of_squares
 from derive.theorems.curved_trials import curved_trials
 from derive.theorems.damping import levenberg_marquardt
 from derive.theorems.descent import steepest_descent

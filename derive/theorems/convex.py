@@ -32,9 +32,9 @@ from derive.theorems.curved import (
     curvature_in_outputs,
     curved_equations,
     d,
-    is_identity,
     model,
     moved,
+    of_squares,
     rho,
 )
 from derive.theorems.levenberg_marquardt import A, J, M, StepEquations, g, h, phi, s, step_equations
@@ -163,11 +163,6 @@ def curvature_is_nonnegative(network: Network) -> bool:
     if network.cancels:
         return nonnegative(ACTIVATIONS[USUAL].derivative())
     return network.cost_terms.convex
-
-
-def of_squares(network: Network) -> bool:
-    """Say whether the step is that of a sum of squares: the curvature is the identity."""
-    return not network.softmax and is_identity(curvature_in_outputs(network).equation)
 
 
 def no_step(network: Network) -> str:

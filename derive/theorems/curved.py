@@ -231,6 +231,11 @@ def is_identity(curvature: Equation) -> bool:
     return equal(curvature.rhs, kronecker(c, other))
 
 
+def of_squares(network: Network) -> bool:
+    """Say whether the step is that of a sum of squares: the curvature is the identity."""
+    return not network.softmax and is_identity(curvature_in_outputs(network).equation)
+
+
 # -- the step, for any H ---------------------------------------------------------------------------------
 
 

@@ -18,7 +18,6 @@ from derive.proof import Proof
 from derive.quantities import C, Cost, N, Partial, a, eta, mu, y
 from derive.theorems import levenberg_marquardt as lm
 from derive.theorems.descent import gradient as descent_gradient
-from derive.verification.curved import CurvedEntries
 from derive.verification.expected import Knowledge, known
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import FLOAT, Class, Frame, Instance
@@ -121,6 +120,8 @@ class Entries:
         if self.squares:  # else no file has a Levenberg-Marquardt step
             yield from self._steps()
         if self.proof.curved is not None:
+            from derive.verification.curved import CurvedEntries
+
             yield from CurvedEntries(self).all()
 
     def _steps(self) -> Iterator[tuple[str, str, Run]]:
