@@ -1,9 +1,9 @@
 """Is an expression at least 0 for all real values of its variables? Yes is a proof, no means "not proved".
 
 Squares, exponentials, selections, sums of such terms and products are seen from their form. What has one
-variable is also taken piece by piece as a fraction in the variable and positive letters for the exponentials:
-factors whose coefficients are all positive have a sign, and so have polynomials without a real root on the
-piece, which Sturm's theorem counts.
+variable is also taken piece by piece: in how far it is beyond an end of the piece, and as a fraction in the
+variable and positive letters for the exponentials, whose factors have a sign if all their coefficients are
+positive, as have polynomials without a real root on the piece, which Sturm's theorem counts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from sympy import (
     Abs,
     Add,
+    Dummy,
     Expr,
     Max,
     Min,
@@ -35,10 +36,15 @@ from derive.activations.regions import Region, between, breaks, on
 from derive.errors import NotProvedError
 
 MAX_OPERATIONS = 300
+_MORE = Dummy("p", positive=True)
+_LINE = Region(-oo, oo)
 
 
-def nonnegative(expr: Expr) -> bool:
-    """Decide that an expression in real symbols is at least 0 wherever it is defined."""
+def nonnegative(expr: Expr, within: Region = _LINE) -> bool:
+    """Decide that an expression in real symbols is at least 0 wherever it is defined.
+
+    ``within`` is where its variable lies, if it has but one.
+    """
     if _by_form(expr, 1):
         return True
     variables = expr.free_symbols
@@ -46,7 +52,8 @@ def nonnegative(expr: Expr) -> bool:
         return False
     expr = expr.xreplace({variables.pop(): Z})
     try:
-        return all(_on_piece(on(expr, region), region) for region in between(breaks(expr)))
+        pieces = between(breaks(expr, within=within), within.low, within.high)
+        return all(_on_piece(on(expr, region), region) for region in pieces)
     except (NotProvedError, BasePolynomialError, TypeError):
         return False
 
@@ -78,7 +85,7 @@ def _by_form(expr: Expr, sign: int) -> bool:
 
 def _on_piece(expr: Expr, region: Region) -> bool:
     """Decide it for a function of ``Z`` without case distinctions, as a fraction."""
-    if _by_form(expr, 1):
+    if _by_form(expr, 1) or _by_form(_beyond_an_end(expr, region), 1):
         return True
     above, below = fraction(together(expr))
     if _by_form(expand(above) / below, 1):
@@ -99,6 +106,13 @@ def _on_piece(expr: Expr, region: Region) -> bool:
                     return False
                 sign *= found
     return sign > 0
+
+
+def _beyond_an_end(expr: Expr, region: Region) -> Expr:
+    """Put for z what is more than the lower end of its piece, or less than the upper one."""
+    if region.low.is_finite:
+        return expr.xreplace({Z: region.low + _MORE})
+    return expr.xreplace({Z: region.high - _MORE}) if region.high.is_finite else expr
 
 
 def _sign(factor: Expr, positive: set[Expr], region: Region) -> int:

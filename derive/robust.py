@@ -8,6 +8,7 @@ only if they are proved.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,7 +50,7 @@ class RobustLoss:
             bend = derivative(self.slope())
         except NotProvedError:
             return False
-        return smooth and nonnegative(_of_square(self.slope())) and nonnegative(_of_square(-bend))
+        return smooth and _nonnegative_from_zero(self.slope()) and _nonnegative_from_zero(-bend)
 
     @cached_property
     def normal(self) -> bool:
@@ -63,7 +64,9 @@ class RobustLoss:
         Raises:
             NotProvedError: if that is not proved to be the definition.
         """
-        whole = self.stable if self.part is None else self.stable.xreplace({A: self.part})
+        whole = _plain(self.stable)
+        if self.part is not None:
+            whole = put_in(whole, {A: _plain(self.part)})
         if not _agree(_of_square(self.definition), whole):
             raise NotProvedError(f"{self.stable} is not proved to be the robust loss {self.name}")
         return self.stable
@@ -77,6 +80,22 @@ class RobustLoss:
         if not (nonnegative(_plain(self.root)) and _agree(_of_square(self.slope()), self.root**2)):
             raise NotProvedError(f"{self.root} is not proved to be the root of the slope of {self.name}")
         return self.root
+
+
+def put_in(expr: Expr, names: Mapping[Expr, Expr]) -> Expr:
+    """Return ``expr.xreplace(names)``; no maximum, minimum or logarithm is looked at for a simpler form."""
+    found = names.get(expr)
+    if found is not None or not expr.args:
+        return expr if found is None else found
+    args = [put_in(arg, names) for arg in expr.args]
+    if isinstance(expr, (Max, Min, log)):
+        return expr.func(*args, evaluate=False)
+    return expr.func(*args)
+
+
+def _nonnegative_from_zero(expr: Expr) -> bool:
+    """Decide that a function of z is at least 0 for all z >= 0."""
+    return bool(at_place(expr, Integer(0)).is_nonnegative) and nonnegative(expr, Region(Integer(0), oo))
 
 
 def _of_square(expr: Expr) -> Expr:
@@ -116,7 +135,11 @@ def _even(expr: Expr) -> bool:
 
 def _agree_on(left: Expr, right: Expr, region: Region) -> bool:
     u, v = on(left, region), on(right, region)
-    return _equal(u, v) or (_equal(u.diff(Z), v.diff(Z)) and _agree_at_an_end(u, v, region))
+    return u == v or vanishes(u - v) or _agree_by_slope(u, v, region) or same(u, v)
+
+
+def _agree_by_slope(u: Expr, v: Expr, region: Region) -> bool:
+    return _equal(u.diff(Z), v.diff(Z)) and _agree_at_an_end(u, v, region)
 
 
 def _agree_at_an_end(u: Expr, v: Expr, region: Region) -> bool:
@@ -131,7 +154,7 @@ def _agree_at_an_end(u: Expr, v: Expr, region: Region) -> bool:
 
 def _equal(u: Expr, v: Expr) -> bool:
     """Decide whether two expressions without cases agree, as fractions, square roots multiplied out."""
-    return same(u, v) or vanishes(u - v)
+    return u == v or vanishes(u - v) or same(u, v)
 
 
 def _known() -> tuple[RobustLoss, ...]:

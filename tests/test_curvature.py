@@ -7,11 +7,12 @@ from pathlib import Path
 
 import mpmath
 import pytest
-from sympy import Symbol, exp, expand, log, sqrt
+from sympy import Abs, Symbol, exp, expand, log, oo, sqrt, sympify
 
 from derive import Architecture
 from derive.activations import A
 from derive.activations.numbers import value
+from derive.activations.regions import Region
 from derive.costs import COSTS, Y
 from derive.errors import NotProvedError
 from derive.network import Network
@@ -90,6 +91,25 @@ def test_a_sign_is_proved_only_if_it_is_so(expr, wanted):
     assert nonnegative(expr) is wanted
     if wanted:
         assert all(expr.subs(T, t / 4).evalf() >= 0 for t in range(-20, 21))
+
+
+@pytest.mark.parametrize(
+    ("expr", "low", "high", "wanted"),
+    [
+        (1 / sqrt(T), 0, oo, True),
+        (1 / T, 0, oo, True),
+        (1 / T, -oo, 0, False),
+        (T - 1, 1, 2, True),
+        (T - 1, 0, 2, False),
+        (1 - T, -oo, 1, True),
+        (Abs(T) - 1, 1, oo, True),
+        (Abs(T) - 1, 0, oo, False),
+        (T**3 - T, 0, 1, False),
+        (T - T**3, 0, 1, True),
+    ],
+)
+def test_a_sign_on_a_part_of_the_line_is_proved_only_if_it_is_so_there(expr, low, high, wanted):
+    assert nonnegative(expr, Region(sympify(low), sympify(high))) is wanted
 
 
 def test_every_known_cost_has_a_curvature():

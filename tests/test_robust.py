@@ -27,9 +27,11 @@ from derive.errors import NotProvedError
 from derive.package import render
 from derive.program.robust import robust_routines
 from derive.proof import Proof, prove
-from derive.robust import ROBUST, _agree
+from derive.quantities import Index
+from derive.robust import ROBUST, _agree, put_in
 from derive.theorems.catalogue import theorems
-from derive.theorems.robust import robust_losses
+from derive.theorems.levenberg_marquardt import M
+from derive.theorems.robust import robust_losses, zeta
 from derive.verification.objects import Located, Skipped
 from derive.verification.robust import FILE, robust_runs
 from derive.verification.source import read_source
@@ -215,7 +217,7 @@ def test_only_networks_with_a_step_of_squares_list_the_theorem() -> None:
 
 @pytest.mark.parametrize(
     "definition",
-    [Z**2, Z + Z**2, -Z, Max(Z, 2 * Z - 1), Max(-Z, -1)],
+    [Z**2, Z + Z**2, -Z, Max(Z, 2 * Z - 1), Max(-Z, -1), sqrt(Z), log(1 + Z) - Z / 9],
     ids=str,
 )
 def test_a_loss_that_is_not_concave_or_falls_proves_nothing(definition: Any) -> None:
@@ -228,6 +230,13 @@ def test_a_loss_that_is_not_concave_or_falls_proves_nothing(definition: Any) -> 
 def test_each_loss_is_proved_concave_and_counts_small_residuals_as_squares(name: str) -> None:
     assert ROBUST[name].concave
     assert ROBUST[name].normal
+
+
+@named
+def test_what_is_put_into_a_form_makes_of_it_what_sympy_makes_of_it(name: str) -> None:
+    loss, place = ROBUST[name], zeta[Index("q", M)]
+    for form in (loss.stable, loss.root, loss.part or Z):
+        assert put_in(form, {Z: place, A: place**2}) == form.xreplace({Z: place, A: place**2})
 
 
 WRONG = [

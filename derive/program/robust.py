@@ -18,7 +18,7 @@ from derive.program.passes import compute_in_place, drop_unread
 from derive.program.routines import Routine, size_of
 from derive.program.statements import Program
 from derive.quantities import Index, total
-from derive.robust import RobustLoss
+from derive.robust import RobustLoss, put_in
 from derive.theorems.levenberg_marquardt import M
 from derive.theorems.robust import factor, objective, part, robust, scale, scaled_residual, t, zeta
 
@@ -49,7 +49,7 @@ def computed_factor(loss: RobustLoss) -> list[Computed]:
     """Return (5.20) and (5.22), the root of the weight in the form that is computed."""
     q = Index("q", M)
     equation = factor(q)
-    return [plainly(scaled_residual(q)), Computed(equation, loss.factor().xreplace({Z: zeta[q]}))]
+    return [plainly(scaled_residual(q)), Computed(equation, put_in(loss.factor(), {Z: zeta[q]}))]
 
 
 @cache
@@ -58,9 +58,9 @@ def computed_objective(loss: RobustLoss) -> list[Computed]:
     q, k = Index("q", M), Index("q", M)
     first = [plainly(scaled_residual(q))]
     if loss.part is not None:
-        meaning = Equation("5.21", "part of the objective", part[q], loss.part.xreplace({Z: zeta[q]}))
+        meaning = Equation("5.21", "part of the objective", part[q], put_in(loss.part, {Z: zeta[q]}))
         first.append(plainly(meaning))
-    body = loss.value().xreplace({Z: zeta[k], A: part[k]})
+    body = put_in(loss.value(), {Z: zeta[k], A: part[k]})
     return [*first, Computed(objective(), scale**2 * total(body, k))]
 
 
