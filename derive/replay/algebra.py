@@ -31,7 +31,7 @@ from sympy import (
 )
 
 from derive.evaluation import Definitions
-from derive.quantities import Index, Partial, Sigma, SigmaPrime, exchanged, free
+from derive.quantities import Index, Partial, Sigma, SigmaPrime, exchanged, free, indices_in
 from derive.remembered import remembered
 from derive.replay.names import key
 
@@ -59,6 +59,7 @@ class Term:
 
 
 ONE = Term(Integer(1), (), (), ())
+_NO_INDEX = Index("none", Integer(1))  # stands among bound indices for one that an expression does not have
 
 
 def equal_multiplied_out(left: Expr, right: Expr) -> bool:
@@ -78,7 +79,7 @@ def one_premise(before: Expr, after: Expr, known: Definitions, note: str | None)
             continue
         for start, goal in ((before, after), (after, before)):
             wanted = _collected(_terms(goal))
-            if any(_collected(found) == wanted for found in _replaced(_terms(start), left, right)):
+            if any(_collected(found) == wanted for found in _replaced(start, left, right)):
                 return True
     return False
 
@@ -87,9 +88,10 @@ def _plain(expr: Expr) -> bool:
     return not expr.has(Sum) and bool(expr.is_commutative)
 
 
-def _replaced(terms: list[Term], left: Expr, right: Expr) -> Iterator[list[Term]]:
-    """Replace the word on the left of a premise, at one place of one term."""
-    word, pieces = Mul.make_args(left), _terms(right)
+def _replaced(start: Expr, left: Expr, right: Expr) -> Iterator[list[Term]]:
+    """Replace the word on the left of a premise, at one place of one term, in what is multiplied out."""
+    word, pieces = Mul.make_args(left), _terms(right, start)
+    terms = _terms(start, left, right)
     for place, term in enumerate(terms):
         others = terms[:place] + terms[place + 1 :]
         for at in range(len(term.word) - len(word) + 1):
@@ -99,23 +101,33 @@ def _replaced(terms: list[Term], left: Expr, right: Expr) -> Iterator[list[Term]
                 yield others + [head.times(piece).times(tail) for piece in pieces]
 
 
-def _terms(expr: Expr) -> list[Term]:
-    """Multiply out, every bound index made anew."""
+def _terms(expr: Expr, *others: Expr) -> list[Term]:
+    """Multiply out; no index is bound twice, and none that stands in one of the others."""
+    return _multiplied_out(expr, set(free(expr)).union(*map(indices_in, others)))
+
+
+def _multiplied_out(expr: Expr, taken: set[Expr]) -> list[Term]:
+    """Multiply out; a bound index that is ``taken`` already is made anew."""
     if isinstance(expr, Rational):
         return [Term(expr, (), (), ())]
     if isinstance(expr, Add):
-        return [term for arg in expr.args for term in _terms(arg)]
+        return [term for arg in expr.args for term in _multiplied_out(arg, taken)]
     if isinstance(expr, Mul):
-        return _multiplied([_terms(arg) for arg in expr.args])
+        return _multiplied([_multiplied_out(arg, taken) for arg in expr.args])
     if isinstance(expr, Pow) and isinstance(expr.exp, Integer) and expr.exp > 0:
-        return _multiplied([_terms(expr.base) for _ in range(int(expr.exp))])
+        return _multiplied([_multiplied_out(expr.base, taken) for _ in range(int(expr.exp))])
     if isinstance(expr, Sum):
-        fresh = {index: Index(index.name, upper) for index, _, upper in expr.limits}
-        if len(fresh) < len(expr.limits):  # the same index twice: the inner one hides the outer one
+        own = [index for index, *_ in expr.limits]
+        if len(set(own)) < len(own):  # the same index twice: the inner one hides the outer one
             inner, outer = expr.limits[:1], expr.limits[1:]
-            return _terms(Sum(Sum(expr.function, *inner), *outer))
-        found = _terms(exchanged(expr.function, fresh))
-        return [term.times(Term(Integer(1), (), (), tuple(fresh.values()))) for term in found]
+            return _multiplied_out(Sum(Sum(expr.function, *inner), *outer), taken)
+        cut = {index for index, _, upper in expr.limits if getattr(index, "upper", None) != upper}
+        again = cut | taken
+        fresh = {index: Index(index.name, upper) for index, _, upper in expr.limits if index in again}
+        bound = tuple(fresh.get(index, index) for index in own)
+        taken.update(bound)
+        found = _multiplied_out(exchanged(expr.function, fresh) if fresh else expr.function, taken)
+        return [term.times(Term(Integer(1), (), (), bound)) for term in found]
     if not expr.is_commutative:
         return [Term(Integer(1), (), (expr,), ())]
     return [Term(Integer(1), (expr,), (), ())]
@@ -173,7 +185,7 @@ def _range(upper: Expr) -> str:
 def _among(expr: Expr, bound: tuple[Index, ...]) -> str:
     """Spell an expression among bound indices, of which those that it does not have are alike to it."""
     own = free(expr)
-    return key(expr, tuple(index if index in own else ONE.coefficient for index in bound))
+    return key(expr, tuple(index if index in own else _NO_INDEX for index in bound))
 
 
 def _powers(factors: tuple[Expr, ...]) -> tuple[Rational, list[tuple[Expr, int]]]:
