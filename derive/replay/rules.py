@@ -219,7 +219,7 @@ def _matched(pattern: Expr, node: Expr) -> dict[Expr, Expr] | None:
 def _splits(movable: Sequence[Expr], product: Expr) -> Iterator[tuple[Expr, Expr]]:
     """Split a product in two, the first part of some of the movable factors."""
     factors = Mul.make_args(product)
-    sizes = range(1, len(movable) + 1) if len(movable) <= MANY else (1, len(movable))
+    sizes = range(len(movable), 0, -1) if len(movable) <= MANY else (len(movable), 1)
     for chosen in (chosen for size in sizes for chosen in combinations(movable, size)):
         yield Mul(*chosen), Mul(*(factor for factor in factors if factor not in chosen))
 
