@@ -23,12 +23,7 @@ from derive.quantities import Index, N, SigmaPrime, a, eta, kronecker, total, z
 from derive.replay import Problem, replay
 from derive.stages import Stages
 from derive.theorems.backpropagation import Derived, backpropagation, same_objective
-from derive.theorems.curved import (
-    GAMMA,
-    NetworkStep,
-    network_step,
-    of_squares,
-)
+from derive.theorems.curved import GAMMA, NetworkStep, network_step, of_squares
 from derive.theorems.descent import descent_update, prove_descent
 from derive.theorems.evidence import evidence
 from derive.theorems.layer_scaling import LayeredStep, layer_scaling, layered_step
