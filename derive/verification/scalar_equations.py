@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import product
 from operator import is_
 
@@ -13,7 +14,7 @@ from derive.numbered import cost_equation
 from derive.program.lowering import Computed
 from derive.program.routines import computed, computed_cost, forward_equations
 from derive.proof import Proof
-from derive.quantities import Index, N, Partial, eta, omega
+from derive.quantities import Index, N, Partial, a, eta, omega
 from derive.remembered import remembered
 from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient
@@ -42,6 +43,7 @@ def scalar_knowledge(proof: Proof) -> Knowledge:
             number = f"{item.equation.number}, {update.number}"
             for letter, right in _entries(proof, parameter, update.rhs.xreplace(slope)):
                 knowledge.add(Known(number, moved(letter), right, ()))
+    _put_letters(knowledge, knowledge.all(), values(knowledge.all()))
     return knowledge
 
 
@@ -50,10 +52,26 @@ def unbounded_knowledge(proof: Proof) -> Knowledge:
     knowledge = scalar_knowledge(proof)
     items = knowledge.all()
     inputs = weighted_inputs(items)
-    for item in items:
-        for other in without_guards(item, inputs):
-            knowledge.add_form(other)
+    forms = [form for item in items for form in without_guards(item, inputs)]
+    for form in forms:
+        knowledge.add_form(form)
+    _put_letters(knowledge, forms, values([*items, *forms]))
     return knowledge
+
+
+def values(items: Iterable[Known]) -> dict[Expr, Expr]:
+    """Return the letters of activations by what these are; a slope may have them as parts."""
+    activations = [item for item in items if getattr(item.letter, "base", None) == a]
+    return {item.right: item.letter for item in activations if not isinstance(item.right, Indexed)}
+
+
+def _put_letters(knowledge: Knowledge, items: Iterable[Known], known: Mapping[Expr, Expr]) -> None:
+    """Make known what equations are if the letter of an activation stands for its value."""
+    letters = set(known.values())
+    for item in items:
+        right = item.right if item.letter in letters else item.right.xreplace(known)
+        if right != item.right:
+            knowledge.add_form(replace(item, right=right))
 
 
 def forward_knowledge(proof: Proof) -> Knowledge:
@@ -73,6 +91,7 @@ def gradient_knowledge(proof: Proof) -> Knowledge:
             for letter, right in _entries(proof, item.equation.lhs.v, of_one_sample(as_code(item.rhs))):
                 before = summed(letter)
                 knowledge.add(Known(item.equation.number, moved(before), before + right, ()))
+    _put_letters(knowledge, knowledge.all(), values(knowledge.all()))
     return knowledge
 
 
