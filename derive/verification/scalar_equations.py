@@ -18,42 +18,50 @@ from derive.remembered import remembered
 from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient
 from derive.theorems.levenberg_marquardt import p_old
-from derive.verification.caught_exp import weighted_inputs, without_guards
+from derive.verification.caught_exp import without_guards
+from derive.verification.entry_knowledge import EntryKnowledge, Equation, I
 from derive.verification.expected import Knowledge, Known
 from derive.verification.functions import Largest, Maximum, over
 from derive.verification.spelling import as_code, constant
-from derive.verification.values import Refusal, place
+from derive.verification.values import Refusal
 
-I = place(0, N)  # noqa: E741 - the sample at hand
 TOTAL = Symbol("total")
 
 
-def scalar_knowledge(proof: Proof) -> Knowledge:
+def scalar_knowledge(proof: Proof) -> EntryKnowledge:
     """Return (0.2), (0.3), the deltas of eta C and the moved parameters, entry by entry."""
-    knowledge = forward_knowledge(proof)
+    return EntryKnowledge(proof, step_equations(proof))
+
+
+def unbounded_knowledge(proof: Proof) -> EntryKnowledge:
+    """Return the same for a step that is handed exp, and so has no guards."""
+    return EntryKnowledge(proof, step_equations(proof), without_guards)
+
+
+def step_equations(proof: Proof) -> Iterable[Equation]:
+    """Yield the equations of a descent step on one sample, in their order."""
+
+    def written_out(rhs: Expr, places: dict[Index, Integer]) -> Expr:
+        return _entry(rhs, places).xreplace(weights)
+
+    weights = _weights(proof)
     update = descent_update()
     (q,) = update.lhs.indices
     derived = [computed(proof.network, item.equation) for item in proof.scaled]
-    _know(knowledge, proof, (item for item in derived if not isinstance(item.equation.lhs, Partial)))
+    deltas = [item for item in derived if not isinstance(item.equation.lhs, Partial)]
+    for item in (*forward_equations(proof.network), *deltas):
+        equation = item.equation
+        yield Equation(equation.number, equation.lhs, as_code(item.rhs), written_out, _itself)
     for item in derived:
         if isinstance(item.equation.lhs, Partial):
             parameter = item.equation.lhs.v
             slope = {descent_gradient[q]: as_code(item.rhs) / eta, p_old[q]: parameter}
             number = f"{item.equation.number}, {update.number}"
-            for letter, right in _entries(proof, parameter, update.rhs.xreplace(slope)):
-                knowledge.add(Known(number, moved(letter), right, ()))
-    return knowledge
+            yield Equation(number, parameter, update.rhs.xreplace(slope), written_out, moved)
 
 
-def unbounded_knowledge(proof: Proof) -> Knowledge:
-    """Return the same for a step that is handed exp, and so has no guards."""
-    knowledge = scalar_knowledge(proof)
-    items = knowledge.all()
-    inputs = weighted_inputs(items)
-    for item in items:
-        for other in without_guards(item, inputs):
-            knowledge.add_form(other)
-    return knowledge
+def _itself(letter: Expr) -> Expr:
+    return letter
 
 
 def forward_knowledge(proof: Proof) -> Knowledge:
@@ -132,12 +140,17 @@ def _know(knowledge: Knowledge, proof: Proof, items: Iterable[Computed]) -> None
 
 def _entries(proof: Proof, quantity: Expr, rhs: Expr) -> Iterable[tuple[Expr, Expr]]:
     """Yield each entry of a quantity with its right-hand side."""
-    weights = {omega[j]: constant(w) for j, w in enumerate(proof.network.cost_terms.weights, start=1)}
+    weights = _weights(proof)
     indices = quantity.indices if isinstance(quantity, Indexed) else ()
     neurons = [index for index in indices if isinstance(index, Index) and index.upper.is_Integer]
     for at in product(*(range(1, int(index.upper) + 1) for index in neurons)):
         places = dict(zip(neurons, map(Integer, at), strict=True))
         yield _entry(quantity, places), _entry(rhs, places).xreplace(weights)
+
+
+def _weights(proof: Proof) -> dict[Expr, Expr]:
+    """Return the numbers that the cost weighs outputs by."""
+    return {omega[j]: constant(w) for j, w in enumerate(proof.network.cost_terms.weights, start=1)}
 
 
 def _entry(expr: Expr, places: dict[Index, Integer]) -> Expr:
