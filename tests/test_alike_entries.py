@@ -11,7 +11,7 @@ import pytest
 from sympy import Expr, Integer
 
 from derive import generate
-from derive.quantities import Index, a, w, z
+from derive.quantities import Index, N, a, eta, w, z
 from derive.quantities import delta as d
 from derive.verification import scalars
 from derive.verification.alike_entries import AlikeEntries, form_of
@@ -264,6 +264,12 @@ def test_another_function_of_letters_has_another_shape(number: str, right: Expr)
     assert first == second
     assert others
     assert first not in others
+
+
+def test_other_numbers_and_letters_without_indices_have_another_shape() -> None:
+    rights = [factor * a[2, I, J] for factor in (Integer(3), Integer(5), eta, N)]
+    known = knows(*((str(number), d[2, I, J], right) for number, right in enumerate(rights)))
+    assert len({shape for _, shape in shapes(known)}) == len(rights)
 
 
 def test_two_letters_that_are_one_have_another_shape() -> None:
