@@ -352,7 +352,7 @@ def test_among_matrices_the_identity_is_spelled_and_numbers_stay_numbers() -> No
     A, B = Symbol("A", commutative=False), Symbol("B", commutative=False)
     lam = Symbol("lambda", positive=True)
     assert equation_text(Equation("", "", (A + lam) * (B - 2), Integer(1))) == (
-        "(A + lambda I) (B - 2 I) = I"
+        "(lambda I + A) (B - 2 I) = I"
     )
     assert equation_latex(Equation("", "", A * B, Integer(1))) == "A B = I"
     assert equation_text(Equation("", "", lam * A, 2 * B)) == "lambda A = 2 B"

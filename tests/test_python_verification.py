@@ -25,6 +25,7 @@ KINDS = {
     "softmax": ("3-4:gelu-3:softmax", "cross-entropy"),
     "joined": ("3-3:tanh-3:selu+2-3:tanh=2-2:linear+W1", "quadratic"),
     "own": ("2-3:silu-2:exp", "sum:2*huber(1,3)"),
+    "of itself": ("1-2:mine-1:linear", "quadratic", ["mine: exp(sin(z))"]),
 }
 
 

@@ -23,6 +23,7 @@ HUBER = ("2-3:softsign-2:linear", "huber")
 LOG_COSH = ("2-3:selu-2:softplus", "log-cosh")
 BINARY = ("2-3:elu-2", "binary-cross-entropy")
 SOFTMAX = ("2-3:tanh-2:softmax", "cross-entropy")
+OF_ITSELF = ("1-1:mine-1:linear", "quadratic", "mine: exp(sin(z))")  # its slope has its value as a factor
 OWN = ("2-2:swoosh-1:linear,no-bias", "quadratic", "swoosh: z*tanh(log(1+exp(z))/pi)")
 
 
@@ -49,13 +50,17 @@ def accepted(text: str, cost: str = "quadratic", *own: str) -> None:
         (GELU,),
         HUBER,
         SOFTMAX,
+        OF_ITSELF,
+        ("1-1:mine-1:linear,no-bias", "quadratic", "mine: exp(1/max(z,1/100))"),
+        ("1-1:sin-1:softmax,no-bias", "cross-entropy"),
+        pytest.param(("1-2:mine-2:mine-1", "quadratic", "mine: exp(min(z,1))"), marks=pytest.mark.slow),
+        pytest.param(("1-2:mine-2:mine-1", "quadratic", "mine: exp(exp(-z))"), marks=pytest.mark.slow),
         pytest.param(BINARY, marks=pytest.mark.slow),
         pytest.param(LOG_COSH, marks=pytest.mark.slow),
         pytest.param(OWN, marks=pytest.mark.slow),
         pytest.param((EVERY,), marks=pytest.mark.slow),
         pytest.param(("2-3:silu,no-bias-2:gelu_tanh",), marks=pytest.mark.slow),
         pytest.param(("1-1:linear-1:linear",), marks=pytest.mark.slow),
-        pytest.param(("1-1:sin-1:softmax,no-bias", "cross-entropy"), marks=pytest.mark.slow),
     ],
 )
 def test_what_is_emitted_for_every_kind_is_proved(what: tuple[str, ...]) -> None:
@@ -106,7 +111,7 @@ MUTANTS = [
     (HUBER, "gradient.py", "np.minimum(a3, one, out=a3)", "pass"),
     (HUBER, "gradient.py", "np.maximum(a2, t", "np.minimum(a2, t"),  # |a| in the slope of softsign
     (HUBER, "forward.py", "np.multiply(t", "np.add(t"),
-    (LOG_COSH, "forward.py", ", -2.0, a", ", -1.0, a"),
+    (LOG_COSH, "forward.py", ", -2.0, out=t4", ", -1.0, out=t4"),
     (LOG_COSH, "forward.py", "0.6931471805599453", "0.6931571805599453"),
     (LOG_COSH, "gradient.py", "np.greater(a2, 0.0", "np.greater(a2, 1.0"),
     (LOG_COSH, "gradient.py", "np.expm1(", "np.exp("),  # the slope of another activation
@@ -123,10 +128,12 @@ MUTANTS = [
     (SOFTMAX, "sample_steps.py", "if z3_1 > z3_2", "if z3_1 < z3_2"),
     (SOFTMAX, "sample_steps.py", "q3 = e3_1 + e3_2", "q3 = e3_1 + e3_1"),
     (OWN, "gradient.py", "W3,", "W4,"),
+    (OF_ITSELF, "sample_steps.py", "*a2_1*d3_1*cos(", "*z2_1*d3_1*cos("),
+    (OF_ITSELF, "sample_steps.py", "*a2_1*d3_1*cos(", "*d3_1*cos("),
 ]
 
 
-QUICK = ((GELU,), HUBER, SOFTMAX)
+QUICK = ((GELU,), HUBER, SOFTMAX, OF_ITSELF)
 FAST = [
     mutant if number % 2 and mutant[0] in QUICK else pytest.param(*mutant, marks=pytest.mark.slow)
     for number, mutant in enumerate(MUTANTS)

@@ -9,7 +9,7 @@ the tree itself, with the order in which the letters turn up, so that equal shap
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from sympy import Expr, Indexed, Integer, Sum
 
 from derive.proof import Proof
-from derive.quantities import Index, N, Partial, omega, z
+from derive.quantities import Index, N, Partial, a, omega, z
 from derive.verification.expected import Knowledge, Known, quantities
 from derive.verification.functions import Exponential, Largest, over
 from derive.verification.values import place
@@ -134,9 +134,13 @@ class EntryKnowledge(Knowledge):
             self.clear()
             for entry in self._entries:
                 super().add(entry.known)
+            items = super().all()
+            put_letters(self, items, values(items))
             if self._forms_of is not None:
-                for entry in self._entries:
-                    self._add_forms(entry)
+                forms = [form for entry in self._entries for form in self._other_forms(entry)]
+                for form in forms:
+                    self.add_form(form)
+                put_letters(self, forms, values([*items, *forms]))
             self._added = set(self._entries)
 
     def all(self) -> list[Known]:
@@ -147,18 +151,31 @@ class EntryKnowledge(Knowledge):
     def _add(self, entry: Entry) -> None:
         self._added.add(entry)
         self.add(entry.known)
-        if self._forms_of is not None:
-            self._add_forms(entry)
-
-    def _add_forms(self, entry: Entry) -> None:
-        assert self._forms_of is not None
-        for other in self._forms_of(entry.known, self._inputs_of(entry.known)):
+        for other in self._other_forms(entry):
             self.add_form(other)
+
+    def _other_forms(self, entry: Entry) -> Sequence[Known]:
+        return self._forms_of(entry.known, self._inputs_of(entry.known)) if self._forms_of else ()
 
     def _inputs_of(self, known: Known) -> dict[Expr, Expr]:
         """Return what the weighted inputs in an equation are."""
         found = (letter for letter in known.right.atoms(Indexed) if letter in self._inputs)
         return {letter: self._inputs[letter].known.right for letter in found}
+
+
+def values(items: Iterable[Known]) -> dict[Expr, Expr]:
+    """Return the letters of activations by what these are; a slope may have them as parts."""
+    activations = [item for item in items if getattr(item.letter, "base", None) == a]
+    return {item.right: item.letter for item in activations if not isinstance(item.right, Indexed)}
+
+
+def put_letters(knowledge: Knowledge, items: Iterable[Known], known: Mapping[Expr, Expr]) -> None:
+    """Make known what equations are if the letter of an activation stands for its value."""
+    letters = set(known.values())
+    for item in items:
+        right = item.right if item.letter in letters else item.right.xreplace(known)
+        if right != item.right:
+            knowledge.add_form(replace(item, right=right))
 
 
 def _ways(equation: Equation, layers: Inputs) -> Iterator[tuple[str, Any, list[Slot]]]:

@@ -175,6 +175,8 @@ class Knowledge:
         often: Counter[object] = Counter()
         for place_of, item in enumerate(self._items):
             letters = self._letters(item.right)
+            if not all(map(self.plain, quantities(item.right))):  # of z - m with m = z nothing is left
+                letters = frozenset(map(_letter_at, quantities(self._written_out(item.right))))
             rare = min(letters, key=lambda letter: often[letter], default=None)
             often.update(letters)
             self._candidates.setdefault((item.leaves, rare), []).append(Candidate(place_of, letters, item))

@@ -19,7 +19,7 @@ from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient
 from derive.theorems.levenberg_marquardt import p_old
 from derive.verification.caught_exp import without_guards
-from derive.verification.entry_knowledge import EntryKnowledge, Equation, I
+from derive.verification.entry_knowledge import EntryKnowledge, Equation, I, put_letters, values
 from derive.verification.expected import Knowledge, Known
 from derive.verification.functions import Largest, Maximum, over
 from derive.verification.spelling import as_code, constant
@@ -81,6 +81,7 @@ def gradient_knowledge(proof: Proof) -> Knowledge:
             for letter, right in _entries(proof, item.equation.lhs.v, of_one_sample(as_code(item.rhs))):
                 before = summed(letter)
                 knowledge.add(Known(item.equation.number, moved(before), before + right, ()))
+    put_letters(knowledge, knowledge.all(), values(knowledge.all()))
     return knowledge
 
 
