@@ -31,7 +31,7 @@ def header(
         digest.update(equation_text(derived.equation).encode())
     loader = environment.loader
     assert loader is not None
-    for name in sorted(loader.list_templates()):
+    for name in sorted(environment.list_templates(extensions=["j2"])):  # not what is kept beside them
         digest.update(loader.get_source(environment, name)[0].encode())
     digest.update(repr(sorted(contexts.items())).encode())
     said = {

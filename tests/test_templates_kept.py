@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import jinja2
 import pytest
 
+from derive import Architecture, prove
+from derive.package_python import render
+from derive.templates_path import templates_directory
 from derive.templating import environment
 
 
@@ -82,3 +86,17 @@ def test_nothing_is_kept_where_python_keeps_nothing(folder: Path, monkeypatch: p
 def test_a_folder_that_may_not_be_written_is_no_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "pycache_prefix", str(folder / "a.j2"))
     assert rendered() == "< & one"
+
+
+def test_the_head_of_a_file_is_the_same_where_compiled_templates_lie_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = tmp_path / "templates"
+    shutil.copytree(templates_directory(), copied, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr("derive.templating.templates_directory", lambda: copied)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    proof = prove(Architecture.parse("2-2-1"), brute_force=False)
+    first = render(proof)
+    assert list(copied.rglob("__pycache__"))
+    assert render(proof) == first

@@ -14,7 +14,6 @@ from dataclasses import replace
 from sympy import Add, Expr, Integer, Mul, Pow
 
 from derive.activations.functions import OVERFLOW_GUARD
-from derive.quantities import z
 from derive.verification.expected import Known, quantities
 from derive.verification.functions import Exponential, Maximum
 from derive.verification.interpreter import Interpreter
@@ -45,11 +44,6 @@ def without_guards(item: Known, inputs: Mapping[Expr, Expr]) -> list[Known]:
         number = f"0.2, {item.number}"
         found += [replace(one, number=number, right=one.right.xreplace(put_in)) for one in found]
     return found
-
-
-def weighted_inputs(items: list[Known]) -> dict[Expr, Expr]:
-    """Return what (0.2) gives for every weighted input."""
-    return {item.letter: item.right for item in items if getattr(item.letter, "base", None) == z}
 
 
 def _rewritten(expr: Expr, *, turned: bool) -> Expr:

@@ -90,18 +90,34 @@ class Knowledge:
         """Make an equation known."""
         self._items.append(item)
         self._candidates.clear()
+        self._found.clear()
         self._by_heads.clear()
         self._by_letter[item.letter] = item
         if isinstance(item.right, Indexed) and isinstance(item.letter, Indexed):
             self._aliases[_family(item.letter)] = item
             self._reached.clear()
             self._unfolding.clear()
+            self._keys.clear()
 
     def add_form(self, item: Known) -> None:
         """Make another right-hand side known for a letter that has an equation."""
         self._items.append(item)
         self._candidates.clear()
+        self._found.clear()
         self._forms.setdefault(item.letter, []).append(item)
+
+    def clear(self) -> None:
+        """Forget all equations, to add others."""
+        self._items.clear()
+        self._candidates.clear()
+        self._found.clear()
+        self._by_heads.clear()
+        self._by_letter.clear()
+        self._forms.clear()
+        self._aliases.clear()
+        self._reached.clear()
+        self._unfolding.clear()
+        self._keys.clear()
 
     def all(self) -> list[Known]:
         """Return the equations, one for each letter."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 from itertools import product
 from operator import is_
 
@@ -14,64 +13,55 @@ from derive.numbered import cost_equation
 from derive.program.lowering import Computed
 from derive.program.routines import computed, computed_cost, forward_equations
 from derive.proof import Proof
-from derive.quantities import Index, N, Partial, a, eta, omega
+from derive.quantities import Index, N, Partial, eta, omega
 from derive.remembered import remembered
 from derive.theorems.descent import descent_update
 from derive.theorems.descent import gradient as descent_gradient
 from derive.theorems.levenberg_marquardt import p_old
-from derive.verification.caught_exp import weighted_inputs, without_guards
+from derive.verification.caught_exp import without_guards
+from derive.verification.entry_knowledge import EntryKnowledge, Equation, I, put_letters, values
 from derive.verification.expected import Knowledge, Known
 from derive.verification.functions import Largest, Maximum, over
 from derive.verification.spelling import as_code, constant
-from derive.verification.values import Refusal, place
+from derive.verification.values import Refusal
 
-I = place(0, N)  # noqa: E741 - the sample at hand
 TOTAL = Symbol("total")
 
 
-def scalar_knowledge(proof: Proof) -> Knowledge:
+def scalar_knowledge(proof: Proof) -> EntryKnowledge:
     """Return (0.2), (0.3), the deltas of eta C and the moved parameters, entry by entry."""
-    knowledge = forward_knowledge(proof)
+    return EntryKnowledge(proof, step_equations(proof))
+
+
+def unbounded_knowledge(proof: Proof) -> EntryKnowledge:
+    """Return the same for a step that is handed exp, and so has no guards."""
+    return EntryKnowledge(proof, step_equations(proof), without_guards)
+
+
+def step_equations(proof: Proof) -> Iterable[Equation]:
+    """Yield the equations of a descent step on one sample, in their order."""
+
+    def written_out(rhs: Expr, places: dict[Index, Integer]) -> Expr:
+        return _entry(rhs, places).xreplace(weights)
+
+    weights = _weights(proof)
     update = descent_update()
     (q,) = update.lhs.indices
     derived = [computed(proof.network, item.equation) for item in proof.scaled]
-    _know(knowledge, proof, (item for item in derived if not isinstance(item.equation.lhs, Partial)))
+    deltas = [item for item in derived if not isinstance(item.equation.lhs, Partial)]
+    for item in (*forward_equations(proof.network), *deltas):
+        equation = item.equation
+        yield Equation(equation.number, equation.lhs, as_code(item.rhs), written_out, _itself)
     for item in derived:
         if isinstance(item.equation.lhs, Partial):
             parameter = item.equation.lhs.v
             slope = {descent_gradient[q]: as_code(item.rhs) / eta, p_old[q]: parameter}
             number = f"{item.equation.number}, {update.number}"
-            for letter, right in _entries(proof, parameter, update.rhs.xreplace(slope)):
-                knowledge.add(Known(number, moved(letter), right, ()))
-    _put_letters(knowledge, knowledge.all(), values(knowledge.all()))
-    return knowledge
+            yield Equation(number, parameter, update.rhs.xreplace(slope), written_out, moved)
 
 
-def unbounded_knowledge(proof: Proof) -> Knowledge:
-    """Return the same for a step that is handed exp, and so has no guards."""
-    knowledge = scalar_knowledge(proof)
-    items = knowledge.all()
-    inputs = weighted_inputs(items)
-    forms = [form for item in items for form in without_guards(item, inputs)]
-    for form in forms:
-        knowledge.add_form(form)
-    _put_letters(knowledge, forms, values([*items, *forms]))
-    return knowledge
-
-
-def values(items: Iterable[Known]) -> dict[Expr, Expr]:
-    """Return the letters of activations by what these are; a slope may have them as parts."""
-    activations = [item for item in items if getattr(item.letter, "base", None) == a]
-    return {item.right: item.letter for item in activations if not isinstance(item.right, Indexed)}
-
-
-def _put_letters(knowledge: Knowledge, items: Iterable[Known], known: Mapping[Expr, Expr]) -> None:
-    """Make known what equations are if the letter of an activation stands for its value."""
-    letters = set(known.values())
-    for item in items:
-        right = item.right if item.letter in letters else item.right.xreplace(known)
-        if right != item.right:
-            knowledge.add_form(replace(item, right=right))
+def _itself(letter: Expr) -> Expr:
+    return letter
 
 
 def forward_knowledge(proof: Proof) -> Knowledge:
@@ -91,7 +81,7 @@ def gradient_knowledge(proof: Proof) -> Knowledge:
             for letter, right in _entries(proof, item.equation.lhs.v, of_one_sample(as_code(item.rhs))):
                 before = summed(letter)
                 knowledge.add(Known(item.equation.number, moved(before), before + right, ()))
-    _put_letters(knowledge, knowledge.all(), values(knowledge.all()))
+    put_letters(knowledge, knowledge.all(), values(knowledge.all()))
     return knowledge
 
 
@@ -151,12 +141,17 @@ def _know(knowledge: Knowledge, proof: Proof, items: Iterable[Computed]) -> None
 
 def _entries(proof: Proof, quantity: Expr, rhs: Expr) -> Iterable[tuple[Expr, Expr]]:
     """Yield each entry of a quantity with its right-hand side."""
-    weights = {omega[j]: constant(w) for j, w in enumerate(proof.network.cost_terms.weights, start=1)}
+    weights = _weights(proof)
     indices = quantity.indices if isinstance(quantity, Indexed) else ()
     neurons = [index for index in indices if isinstance(index, Index) and index.upper.is_Integer]
     for at in product(*(range(1, int(index.upper) + 1) for index in neurons)):
         places = dict(zip(neurons, map(Integer, at), strict=True))
         yield _entry(quantity, places), _entry(rhs, places).xreplace(weights)
+
+
+def _weights(proof: Proof) -> dict[Expr, Expr]:
+    """Return the numbers that the cost weighs outputs by."""
+    return {omega[j]: constant(w) for j, w in enumerate(proof.network.cost_terms.weights, start=1)}
 
 
 def _entry(expr: Expr, places: dict[Index, Integer]) -> Expr:

@@ -15,11 +15,13 @@ from sympy import Expr, Integer
 
 from derive.proof import Proof
 from derive.quantities import N, a, eta, y
+from derive.verification.alike_entries import AlikeEntries
 from derive.verification.blocks import Group
 from derive.verification.caught_exp import STEP, check_around, takes_exp
+from derive.verification.entry_knowledge import I
 from derive.verification.interpreter import Interpreter
 from derive.verification.objects import Dotted, Frame, Function, Located, Trace
-from derive.verification.scalar_equations import I, moved, parameter_letters, summed
+from derive.verification.scalar_equations import moved, parameter_letters, summed
 from derive.verification.values import Refusal
 
 _PART = re.compile(r"t[0-9]+")
@@ -95,8 +97,11 @@ class ScalarFunction:
     def compute(self, statements: Sequence[ast.stmt], letters: Mapping[str, Expr]) -> None:
         """Prove each entry of an equation; ``letters`` are those of names that move."""
         with self.entered():
-            for entry in _entries(statements):
-                self.run.run_group(Group(entry, self.source.number(entry[-1])), self.frame)
+            entries = list(_entries(statements))
+            alike = AlikeEntries(self.run, self.frame, entries)
+            kept = letters.keys() | self.fixed.keys()
+            for at, entry in enumerate(entries):
+                alike.read(at, Group(entry, self.source.number(entry[-1])), kept)
                 for store in self.frame.stores:
                     if store in self.reserved:
                         raise Located(self.source, entry[-1], f"{store} is not for numbers on the way")
